@@ -35,7 +35,7 @@ Sensitivity = Literal["public", "internal", "restricted"]
 ZoomStops = tuple[tuple[float, float], ...]
 
 # Columns that every layer table has; a field may not take their names.
-SYSTEM_COLUMNS = frozenset({"id", "city", "area", "geom", "geom3857", "version", "created_at", "updated_at"})
+SYSTEM_COLUMNS = frozenset({"id", "city", "area", "geom", "geom3857", "anchor", "version", "created_at", "updated_at"})
 
 
 class Strict(BaseModel):

@@ -62,9 +62,7 @@ def legend(layer: Layer) -> list[Json]:
     domain = layer.domain_of(style.by) if style.by is not None else None
     if domain is None:
         dark = style.colour_dark or style.colour
-        return [
-            {"value": None, "zh": layer.title.zh, "en": layer.title.en, "colour": style.colour, "colour_dark": dark, "symbol": symbol}
-        ]
+        return [{"value": None, "zh": layer.title.zh, "en": layer.title.en, "colour": style.colour, "colour_dark": dark, "symbol": symbol}]
     return [
         {
             "value": value.value, "zh": value.zh, "en": value.en, "symbol": symbol,
@@ -120,7 +118,9 @@ def _lines(layer: Layer, theme: Theme) -> Iterable[Json]:
         round_ends = {**round_ends, "line-sort-key": [*rank, 0]}
     if style.casing:
         width = _zoomed(style.width, style, extra=1.5)
-        yield _part(layer, "casing", "line", layout=round_ends, paint={"line-color": _outline(style, theme) or "#888888", "line-width": width})
+        yield _part(
+            layer, "casing", "line", layout=round_ends, paint={"line-color": _outline(style, theme) or "#888888", "line-width": width}
+        )
     paint: Json = {"line-color": _colour(layer, theme), "line-width": _zoomed(style.width, style), "line-opacity": style.opacity}
     if style.dash:
         paint["line-dasharray"] = list(style.dash)
@@ -133,7 +133,8 @@ def _points(layer: Layer, theme: Theme) -> Iterable[Json]:
     yield _part(layer, "point", "circle", minzoom=detail, paint=_circle(layer, theme))
     if not detail:
         return
-    size = ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "count"]]], 0, 3, 2, 9, 4, 18]
+    # a cell is 32 pixels wide; thousands must not grow over their neighbours' numbers
+    size = ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "count"]]], 0, 4, 1, 8, 2, 12, 4, 17]
     cell = {**_circle(layer, theme), "circle-color": _theme_colour(style, theme), "circle-radius": size, "circle-opacity": 0.75}
     yield _part(layer, "cells", "circle", maxzoom=detail, paint=cell)
 
@@ -153,7 +154,8 @@ def _labels(layer: Layer, theme: Theme) -> Iterable[Json]:
     if layer.points and layer.detail_zoom:
         counts = {"text-field": ["to-string", ["get", "count"]], "text-font": FONTS, "text-size": 11, "text-allow-overlap": False}
         many = [">=", ["get", "count"], 10]
-        yield _part(layer, "cell-label", "symbol", maxzoom=layer.detail_zoom, filter=many, layout=counts, paint=colours)
+        plain = {"text-color": "#ffffff" if theme == "light" else "#0d131a"}
+        yield _part(layer, "cell-label", "symbol", maxzoom=layer.detail_zoom, filter=many, layout=counts, paint=plain)
     if style.label is None:
         return
     layout: Json = {
@@ -169,7 +171,9 @@ def _labels(layer: Layer, theme: Theme) -> Iterable[Json]:
         layout |= {"symbol-spacing": 320, "text-rotation-alignment": "map"}
     if layer.style.outline is not None and not layer.points and not layer.lines and style.opacity < 0.1:
         colours = {**colours, "text-color": _outline(style, theme)}
-    yield _part(layer, "label", "symbol", minzoom=style.label_zoom, layout=layout, paint=colours)
+    # an area that spans tiles is labelled once, in the tile that owns it
+    once = None if layer.points or layer.lines else ["==", ["get", "count"], 1]
+    yield _part(layer, "label", "symbol", minzoom=style.label_zoom, filter=once, layout=layout, paint=colours)
 
 
 def _theme_colour(style: LayerStyle, theme: Theme) -> str:
