@@ -1,0 +1,1 @@
+"""Migrations of the core tables (schema ``wanmi``); layer tables follow the registry, see ``spatial.upgrade``."""

@@ -1,0 +1,238 @@
+"""``wanmi db upgrade``: core migrations by Alembic, then the layer tables as the registry declares them.
+
+Nothing is ever dropped: what would lose data is refused with its reason and the database stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import CheckConstraint, Column, Connection, Engine, Table, UniqueConstraint, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+
+from layers.catalogue import Registry
+from layers.model import Layer
+from spatial.tables import CORE_SCHEMA, LAYER_SCHEMA, layer_tables
+
+__all__ = ["UpgradePlan", "UpgradeRefused", "head_revision", "plan_layers", "upgrade"]
+
+DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+APP_ROLE = "wanmi_app"
+# One upgrade at a time; the number is ours alone ("wanmi" in letters of a telephone).
+UPGRADE_LOCK = 92664
+
+
+class UpgradeRefused(RuntimeError):
+    """The registry differs from the database in a way that would lose data; ``reasons`` lists every one (zh / en)."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons
+
+
+@dataclass
+class UpgradePlan:
+    """Statements that bring the layer tables to the registry, with a line for people, and what stands against it."""
+
+    steps: list[tuple[str, str]] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    def add(self, sentence: str, statement: str) -> None:
+        """Adds one statement."""
+        self.steps.append((sentence, statement))
+
+
+def upgrade(engine: Engine, registry: Registry) -> list[str]:
+    """Brings the database to this version of the house and returns a line per change made.
+
+    Raises:
+        UpgradeRefused: destructive differences; nothing is changed.
+    """
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        for schema in (CORE_SCHEMA, LAYER_SCHEMA):
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+        config = _alembic(connection)
+        command.upgrade(config, "head")
+        plan = plan_layers(connection, registry)
+        if plan.refusals:
+            raise UpgradeRefused(plan.refusals)
+        for _, statement in plan.steps:
+            connection.exec_driver_sql(statement.replace("%", "%%"))
+        _grant(connection)
+    return [sentence for sentence, _ in plan.steps]
+
+
+def head_revision() -> str:
+    """Returns the newest migration that this version of the house knows."""
+    head = ScriptDirectory(str(resources.files("spatial").joinpath("migrations"))).get_current_head()
+    if head is None:
+        raise RuntimeError("no migrations in the package")
+    return head
+
+
+def _alembic(connection: Connection) -> Config:
+    config = Config()
+    # ConfigParser reads "%" in a path as its own
+    config.set_main_option("script_location", str(resources.files("spatial").joinpath("migrations")).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _grant(connection: Connection) -> None:
+    """The serving role reads layers and cities, nothing else; it has no right to write or to define."""
+    if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": APP_ROLE}) is None:
+        return
+    for schema in (CORE_SCHEMA, LAYER_SCHEMA):
+        connection.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {APP_ROLE}"))
+        connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {APP_ROLE}"))
+
+
+def plan_layers(connection: Connection, registry: Registry) -> UpgradePlan:
+    """Compares the layer tables with the registry; changes nothing."""
+    plan = UpgradePlan()
+    present = set(connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = :s"), {"s": LAYER_SCHEMA}))
+    tables = layer_tables(registry)
+    for layer in registry:
+        if layer.id not in tables:
+            continue
+        table = tables[layer.id]
+        if layer.id in present:
+            _plan_table(connection, plan, layer, table, layer.id)
+        elif layer.renamed_from in present:
+            plan.add(f"{layer.renamed_from} → {layer.id}", f'ALTER TABLE {LAYER_SCHEMA}."{layer.renamed_from}" RENAME TO "{layer.id}"')
+            _plan_table(connection, plan, layer, table, str(layer.renamed_from))
+            present.discard(str(layer.renamed_from))
+        else:
+            plan.add(f"+ {layer.id}（{layer.title.zh}）", str(CreateTable(table).compile(dialect=DIALECT)))
+            for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                plan.add(f"+ {index.name}", str(CreateIndex(index).compile(dialect=DIALECT)))
+    for name in sorted(present - set(tables)):
+        rows = connection.scalar(text(f'SELECT count(*) FROM {LAYER_SCHEMA}."{name}"'))
+        plan.refusals.append(
+            f"图层表 {name}（{rows} 行）没有对应的图层文件；升级不删除数据。请恢复文件，或在新文件中写 renamed_from = \"{name}\""
+            f" / table {name} ({rows} rows) has no layer file; an upgrade deletes nothing: restore the file or declare renamed_from"
+        )  # fmt: skip
+    return plan
+
+
+def _plan_table(connection: Connection, plan: UpgradePlan, layer: Layer, table: Table, present_as: str) -> None:
+    found = _columns(connection, present_as)
+    rows_exist = bool(connection.scalar(text(f'SELECT EXISTS (SELECT 1 FROM {LAYER_SCHEMA}."{present_as}")')))
+    for column in table.columns:
+        old = layer.fields[column.name].renamed_from if column.name in layer.fields else None
+        source = column.name if column.name in found else old
+        if source is not None and source in found:
+            if source != column.name:
+                plan.add(f"{layer.id}.{source} → {column.name}", f'{_alter(layer.id)} RENAME COLUMN "{source}" TO "{column.name}"')
+            _plan_column(connection, plan, layer, column, found.pop(source), present_as, source)
+        elif not column.nullable and rows_exist and column.server_default is None:
+            plan.refusals.append(
+                f"{layer.id}.{column.name}：表中已有数据，新字段不能是必填（required） / a new field of a filled table cannot be required"
+            )
+        else:
+            plan.add(f"+ {layer.id}.{column.name}", f"{_alter(layer.id)} ADD COLUMN {_definition(column)}")
+    for name in sorted(found):
+        filled = connection.scalar(text(f'SELECT count("{name}") FROM {LAYER_SCHEMA}."{present_as}"'))
+        plan.refusals.append(
+            f"{layer.id}.{name}（{filled} 个值）不再声明；升级不删除数据。请恢复字段，或在新字段中写 renamed_from = \"{name}\""
+            f" / field {name} ({filled} values) is no longer declared; restore it or declare renamed_from"
+        )  # fmt: skip
+    _plan_rules(connection, plan, layer, table, present_as)
+
+
+def _plan_column(
+    connection: Connection, plan: UpgradePlan, layer: Layer, column: Column[object], found: tuple[str, bool], table: str, source: str
+) -> None:
+    kind, required = found
+    wanted = _type(column)
+    if kind.lower() != wanted.lower():
+        if not (kind.lower().startswith("geometry(") and wanted.lower() == "geometry(geometry,4490)"):
+            plan.refusals.append(
+                f"{layer.id}.{column.name}：类型由 {kind} 变为 {wanted} 会改动数据 / changing the type {kind} to {wanted} would change data"
+            )
+            return
+        plan.add(f"{layer.id}.{column.name}: {wanted}", f'{_alter(layer.id)} ALTER COLUMN "{column.name}" TYPE {wanted}')
+    if required == (not column.nullable):
+        return
+    if required:
+        plan.add(f"{layer.id}.{column.name}: null", f'{_alter(layer.id)} ALTER COLUMN "{column.name}" DROP NOT NULL')
+        return
+    empty = connection.scalar(text(f'SELECT count(*) FROM {LAYER_SCHEMA}."{table}" WHERE "{source}" IS NULL'))
+    if empty:
+        plan.refusals.append(
+            f"{layer.id}.{column.name}：{empty} 行没有值，不能改为必填 / {empty} rows have no value, it cannot become required"
+        )
+        return
+    plan.add(f"{layer.id}.{column.name}: not null", f'{_alter(layer.id)} ALTER COLUMN "{column.name}" SET NOT NULL')
+
+
+def _plan_rules(connection: Connection, plan: UpgradePlan, layer: Layer, table: Table, present_as: str) -> None:
+    """Adds new checks, unique rules and indexes; takes away our own that are no longer declared."""
+    address = {"t": f'{LAYER_SCHEMA}."{present_as}"'}
+    found = set(connection.scalars(text(
+        "SELECT conname FROM pg_constraint WHERE conrelid = CAST(:t AS regclass) AND contype IN ('c', 'u')"), address))  # fmt: skip
+    wanted = {str(rule.name): clause for rule, clause in _rules(table)}
+    for name in sorted(found - set(wanted)):
+        plan.add(f"- {name}", f'{_alter(layer.id)} DROP CONSTRAINT "{name}"')
+    for name in sorted(set(wanted) - found):
+        plan.add(f"+ {name}", f'{_alter(layer.id)} ADD CONSTRAINT "{name}" {wanted[name]}')
+        broken = _broken_rows(connection, table, name, present_as)
+        if broken:
+            plan.refusals.append(f"{layer.id}：{broken} 行不符合新规则 {name} / {broken} rows break the new rule {name}")
+    present = "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = CAST(:t AS regclass)"
+    indexes = set(connection.scalars(text(present), address))
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        if index.name not in indexes:
+            plan.add(f"+ {index.name}", str(CreateIndex(index).compile(dialect=DIALECT)))
+
+
+def _rules(table: Table) -> Iterator[tuple[CheckConstraint | UniqueConstraint, str]]:
+    for rule in table.constraints:
+        if isinstance(rule, CheckConstraint):
+            yield rule, f"CHECK ({rule.sqltext})"
+        elif isinstance(rule, UniqueConstraint):
+            yield rule, "UNIQUE (" + ", ".join(f'"{column.name}"' for column in rule.columns) + ")"
+
+
+def _broken_rows(connection: Connection, table: Table, name: str, present_as: str) -> int:
+    """Counts rows that a new check would refuse; a check on a column that is not there yet breaks for none."""
+    columns = set(_columns(connection, present_as))
+    for rule in table.constraints:
+        if isinstance(rule, CheckConstraint) and rule.name == name:
+            expression = str(rule.sqltext)
+            quoted = {column.name for column in table.columns if f'"{column.name}"' in expression}
+            if not quoted <= columns:
+                return 0
+            statement = f'SELECT count(*) FROM {LAYER_SCHEMA}."{present_as}" WHERE NOT ({expression})'
+            return int(connection.exec_driver_sql(statement.replace("%", "%%")).scalar_one())
+    return 0
+
+
+def _columns(connection: Connection, table: str) -> dict[str, tuple[str, bool]]:
+    rows = connection.execute(
+        text("""
+            SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute
+            WHERE attrelid = CAST(:t AS regclass) AND attnum > 0 AND NOT attisdropped
+        """),
+        {"t": f'{LAYER_SCHEMA}."{table}"'},
+    )
+    return {name: (kind, required) for name, kind, required in rows}
+
+
+def _type(column: Column[object]) -> str:
+    return column.type.compile(dialect=DIALECT).lower()
+
+
+def _definition(column: Column[object]) -> str:
+    return str(CreateColumn(column).compile(dialect=DIALECT))
+
+
+def _alter(layer: str) -> str:
+    return f'ALTER TABLE {LAYER_SCHEMA}."{layer}"'
