@@ -1,0 +1,260 @@
+"""Import of one file into one layer of one city: read, map, convert, check, write.
+
+One transaction: all rows, the good rows by choice, or none. Nothing is repaired: a row that breaks a rule is named with
+field, value and rule.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import psycopg2
+from psycopg2 import errors as driver_errors
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from data.checks import check_columns
+from data.loading import Progress, insert_staged, stage, staged_faults
+from data.mapping import FieldMap, match_fields
+from data.readers.launch import read_file
+from data.readers.raw import RawTable
+from data.report import FileFault, ImportReport, RowFault
+from data.shapes import check_datum, shapes_of, storage_shapes, system_of, wkt_of
+from data.table import LayerTable
+from data.values import convert_column
+from layers.catalogue import Registry
+from layers.model import Layer
+from spatial.cities import City, CityError, cities, city_by_key
+from spatial.tables import LAYER_SCHEMA
+
+__all__ = ["ImportSource", "OnBad", "import_file"]
+
+OnBad = Literal["refuse", "set_aside"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSource:
+    """One file and what the person says about it.
+
+    Attributes:
+        mapping: (column of the file, field of the layer).
+        constants: (field of the layer, value) for every row.
+        on_bad: ``refuse`` the file when a row breaks a rule, or ``set_aside`` such rows and write the others.
+        dry_run: check everything, write nothing.
+    """
+
+    path: Path
+    layer: str
+    mapping: Sequence[tuple[str, str]] = ()
+    constants: Sequence[tuple[str, str]] = ()
+    x: str | None = None
+    y: str | None = None
+    crs: str | None = None
+    datum: str | None = None
+    encoding: str | None = None
+    source_layer: str | None = None
+    on_bad: OnBad = "refuse"
+    dry_run: bool = False
+
+
+def silent(stage_name: str, done: int, total: int) -> None:
+    """Reports no progress."""
+
+
+def import_file(
+    engine: Engine, registry: Registry, city_key: str | None, source: ImportSource, progress: Progress = silent
+) -> ImportReport:
+    """Imports a file; whatever is wrong stands in the report, ``report.exit_code`` sums it up.
+
+    Args:
+        city_key: None = the only city there is.
+        progress: told the stage (``read``, ``values``, ``copy``, ``check``, ``insert``), how far, and of how much.
+    """
+    started = time.perf_counter()
+    report = ImportReport(source.path.name, source.layer, city_key or "")
+    try:
+        _import(engine, registry, city_key, source, progress, report)
+    except FileFault as fault:
+        report.fail(fault)
+    except CityError as error:
+        report.fail(FileFault("city", error.zh, error.en, field="city", value=str(error.value)))
+    except (psycopg2.Error, SQLAlchemyError) as error:
+        report.written = 0
+        report.fail(_database_fault(error))
+    report.seconds = round(time.perf_counter() - started, 3)
+    return report
+
+
+def _import(
+    engine: Engine,
+    registry: Registry,
+    city_key: str | None,
+    source: ImportSource,
+    progress: Progress,
+    report: ImportReport,
+) -> None:
+    layer = _layer(registry, source.layer)
+    with engine.connect() as connection:
+        city = city_by_key(connection, city_key) if city_key else _only_city(connection)
+    report.city = city.key
+    check_datum(source.datum)
+    progress("read", 0, 1)
+    raw = read_file(source.path, encoding=source.encoding, source_layer=source.source_layer, x=source.x, y=source.y)
+    progress("read", 1, 1)
+    report.notes += raw.notes
+    fields = match_fields(layer, list(raw.columns), source.mapping, source.constants, raw.used)
+    _note_mapping(report, fields)
+    if not raw.placed and not layer.geometry_optional:
+        raise FileFault(
+            "coordinate_column",
+            f"没有找到坐标列；请用 --x、--y 指明。文件有：{'、'.join(raw.columns)}",
+            f"no coordinate columns found; name them with --x and --y. The file has: {', '.join(raw.columns)}",
+            field="x, y",
+        )
+    shapes, broken_shapes = shapes_of(layer, raw)
+    system = system_of(raw, source.crs, shapes, report.notes)
+    report.read = len(raw)
+    found = _Faults(raw, fields)
+    found.add(broken_shapes)
+    table = LayerTable(layer.id, _columns(layer, city, raw, fields, found, progress), storage_shapes(shapes, system))
+    found.add(check_columns(layer, city, table))
+    with engine.begin() as connection:
+        stage(connection, layer, table, progress)
+        progress("check", 0, 1)
+        staged = staged_faults(connection, layer, city)
+        drawn = wkt_of(shapes, [fault.row for fault in staged if fault.rule.startswith("geometry_")])
+        found.add(replace(fault, value=drawn.get(fault.row, fault.value)) if fault.field == "geometry" else fault for fault in staged)
+        progress("check", 1, 1)
+        _write(connection, registry, layer, city, source, found, report, progress)
+
+
+def _write(
+    connection: Connection,
+    registry: Registry,
+    layer: Layer,
+    city: City,
+    source: ImportSource,
+    found: _Faults,
+    report: ImportReport,
+    progress: Progress,
+) -> None:
+    """Writes the staged rows or none; a refused or tried import never reaches the table, so it uses up no id."""
+    faults = sorted(found.faults, key=lambda fault: fault.row)
+    report.add(faults)
+    bad = sorted({fault.row for fault in faults})
+    if bad and source.on_bad == "refuse":
+        report.refused = len(bad)
+        return
+    report.set_aside = len(bad)
+    good = report.read - len(bad)
+    if source.dry_run:
+        report.notes.append(f"试运行：可写入 {good} 行，未写入 / dry run: {good} rows could be written, none was")
+        return
+    progress("insert", 0, good)
+    report.written = insert_staged(connection, registry, layer, city, bad)
+    connection.execute(text(f'ANALYZE {LAYER_SCHEMA}."{layer.id}"'))
+    progress("insert", good, good)
+
+
+class _Faults:
+    """Faults of one import. What is wrong first is told: a cell that could not be read is not told again as missing."""
+
+    def __init__(self, raw: RawTable, fields: FieldMap) -> None:
+        self.faults: list[RowFault] = list(raw.faults)
+        self.told: set[tuple[int, str]] = set()
+        self.lost = {fault.row for fault in raw.faults if not fault.field}
+        targets: dict[str, list[str]] = {}
+        for target, column in fields.sources.items():
+            targets.setdefault(column, []).append(target)
+        for fault in raw.faults:
+            self.told.update((fault.row, target) for target in [fault.field, *targets.get(fault.field, [])])
+            if fault.rule.startswith(("geometry_", "coordinate")):
+                self.told.add((fault.row, "geometry"))
+
+    def add(self, faults: Iterable[RowFault]) -> None:
+        """Takes the faults of one stage, without those of cells already told."""
+        fresh = [fault for fault in faults if (fault.row, fault.field) not in self.told and fault.row not in self.lost]
+        self.faults += fresh
+        self.told.update((fault.row, fault.field) for fault in fresh)
+
+
+def _layer(registry: Registry, name: str) -> Layer:
+    layer = registry.get(name)
+    if layer is not None and layer.kind == "layer":
+        return layer
+    known = [item for item in registry if item.kind == "layer"]
+    listed = "、".join(f"{item.id}（{item.title.zh}）" for item in known)
+    raise FileFault(
+        "layer",
+        f"没有图层“{name}”；有：{listed}",
+        f"there is no layer {name!r}; there are: {', '.join(item.id for item in known)}",
+        field="layer",
+        value=name,
+    )
+
+
+def _only_city(connection: Connection) -> City:
+    known = cities(connection)
+    if len(known) == 1:
+        return known[0]
+    listed = "、".join(city.key for city in known) or "（无）"
+    raise FileFault(
+        "city",
+        f"请用 --city 指明城市；已有：{listed}",
+        f"name the city with --city; known: {listed}",
+        field="city",
+        value="",
+    )
+
+
+def _note_mapping(report: ImportReport, fields: FieldMap) -> None:
+    pairs = "、".join(f"{column} → {field}" for field, column in fields.sources.items()) or "（无）"
+    report.notes.append(f"字段对应：{pairs} / fields")
+    if fields.unmapped:
+        report.notes.append(f"没有导入的列：{'、'.join(fields.unmapped)} / columns not imported")
+
+
+def _columns(layer: Layer, city: City, raw: RawTable, fields: FieldMap, found: _Faults, progress: Progress) -> dict[str, list[Any]]:
+    """Returns the values of every filled field in its type."""
+    columns: dict[str, list[Any]] = {}
+    total = len(fields.sources) + len(fields.constants)
+    for key, column in fields.sources.items():
+        columns[key], faults = convert_column(key, layer.fields[key], raw.columns[column])
+        found.add(faults)
+        progress("values", len(columns), total)
+    for key, value in fields.constants.items():
+        converted, faults = convert_column(key, layer.fields[key], [value])
+        alone = LayerTable(layer.id, {key: converted}, np.array([None], dtype=object))
+        faults += [fault for fault in check_columns(layer, city, alone) if fault.field == key]
+        if faults:
+            raise FileFault(faults[0].rule, f"--set {key}：{faults[0].zh}", f"--set {key}: {faults[0].en}", field=key, value=value)
+        columns[key] = converted * len(raw)
+        progress("values", len(columns), total)
+    return columns
+
+
+def _database_fault(error: Exception) -> FileFault:
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, driver_errors.UniqueViolation):
+        return FileFault(
+            "conflict",
+            "导入期间有人写入了相同的编码；什么都没有写入，请重试",
+            "someone wrote the same codes meanwhile; nothing was written, try again",
+        )
+    if isinstance(cause, driver_errors.UndefinedTable | driver_errors.UndefinedColumn):
+        return FileFault(
+            "database",
+            "数据库尚未升级；请运行 ./wanmi db upgrade",
+            "the database is not upgraded; run ./wanmi db upgrade",
+        )
+    if isinstance(cause, driver_errors.DiskFull):
+        return FileFault("disk", "数据库磁盘已满；什么都没有写入", "the database's disk is full; nothing was written")
+    if isinstance(cause, psycopg2.OperationalError):
+        return FileFault("database", "数据库连接中断或不可用；什么都没有写入", "the database is away; nothing was written")
+    code = getattr(cause, "pgcode", None) or type(cause).__name__
+    return FileFault("database", "数据库拒绝了写入；什么都没有写入", "the database refused; nothing was written", value=str(code))
