@@ -1,0 +1,116 @@
+"""The sample city for the loader: its row and its layers, streamed in the order in which they depend on each other.
+
+>>> city_row("2026")["prefix"]
+'9901'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import shapely
+
+from data.sample.cases import case_rows
+from data.sample.divisions import CITY_PREFIX
+from data.sample.emergencies import emergency_rows
+from data.sample.network import outline_of
+from data.sample.place import METRIC_SRID, to_degrees
+from data.sample.rows_land import building_rows, division_rows, road_rows, water_rows
+from data.sample.rows_things import address_rows, component_codes, component_rows, park_rows, pipe_rows, tree_rows
+from data.sample.sizes import city_size
+from data.sample.terrain import make_ground
+from data.sample.world import make_world, points_of, stream
+from data.table import LayerTable
+from grid_coding.errors import CodeError
+from grid_coding.profiles import profile as code_profile
+
+__all__ = ["DEFAULT_SEED", "KEY", "city_row", "make"]
+
+KEY = "sample"
+DEFAULT_SEED = 20260101
+MARGIN = 0.01  # degrees around the outline
+NOTICE_ZH = (
+    "万米示范市由程序生成，街道、地名、人口、部件和案件均为虚构；"
+    "代码前缀 9901 在 GB/T 2260 中没有分配，不会与真实行政区混淆。"
+    "位置取在河南省境内，仅为使用真实的坐标带。"
+)
+NOTICE_EN = (
+    "Wanmi Sample City is made by a program: streets, names, people, components and cases are invented. "
+    "GB/T 2260 assigns nothing to the code prefix 9901, so it cannot be mistaken for a real place. "
+    "It lies in Henan only to use a true zone."
+)
+
+
+def _checked_profile(profile: str) -> str:
+    """Returns the profile when codes can be composed by it."""
+    if not code_profile(profile).structure:
+        raise CodeError(
+            "code_not_composable",
+            profile,
+            f"编码规则“{profile}”没有规定代码结构，不能生成示范市",
+            f"profile {profile!r} fixes no codes; the sample city needs some",
+        )
+    return profile
+
+
+@lru_cache(maxsize=4)
+def _envelope(size: str, seed: int) -> tuple[float, float, float, float]:
+    outline = outline_of(city_size(size), make_ground(stream(seed, "ground")))
+    west, south, east, north = shapely.total_bounds(to_degrees(np.array([outline], dtype=object))).tolist()
+    return round(west - MARGIN, 3), round(south - MARGIN, 3), round(east + MARGIN, 3), round(north + MARGIN, 3)
+
+
+def city_row(profile: str = "2005", size: str = "S", seed: int = DEFAULT_SEED) -> dict[str, Any]:
+    """Returns the city's row: key, titles, code prefix and profile, envelope, metric system, start view, notice.
+
+    Raises:
+        SampleSizeError: the size is not built.
+        CodeError: the profile is unknown or fixes no codes.
+    """
+    west, south, east, north = _envelope(size, seed)
+    return {
+        "key": KEY,
+        "title_zh": "万米示范市",
+        "title_en": "Wanmi Sample City",
+        "prefix": CITY_PREFIX,
+        "profile": _checked_profile(profile),
+        "bbox": (west, south, east, north),
+        "metric_srid": METRIC_SRID,
+        "view_lon": round((west + east) / 2, 5),
+        "view_lat": round((south + north) / 2, 5),
+        "view_zoom": 13.0,
+        "notice_zh": NOTICE_ZH,
+        "notice_en": NOTICE_EN,
+    }
+
+
+def make(size: str = "S", profile: str = "2005", seed: int = DEFAULT_SEED) -> Iterator[LayerTable]:
+    """Makes the city and hands out its layers, large ones in several tables; the same seed gives the same rows.
+
+    Raises:
+        SampleSizeError: the size is not built.
+        CodeError: the profile is unknown or fixes no codes.
+    """
+    figures, rules = city_size(size), _checked_profile(profile)
+    return _stream(figures.id, rules, seed)
+
+
+def _stream(size: str, profile: str, seed: int) -> Iterator[LayerTable]:
+    world = make_world(city_size(size), profile, seed)
+    yield from division_rows(world)
+    yield from water_rows(world)
+    yield from road_rows(world)
+    yield from building_rows(world)
+    yield from park_rows(world)
+    yield from tree_rows(world)
+    yield from address_rows(world)
+    points = points_of(world.components.point)
+    cell = world.cell_of(points)
+    codes = component_codes(world, cell)
+    yield from pipe_rows(world, codes)
+    yield from component_rows(world, codes, points, cell)
+    yield from case_rows(world, codes)
+    yield from emergency_rows(world)

@@ -1,0 +1,284 @@
+"""Rows of what stands in the city: parks, ancient trees, addresses, pipes, components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from data.sample.component_kinds import KINDS
+from data.sample.components import agency_of, class_code, class_name
+from data.sample.green import SPECIES
+from data.sample.pipes import OWNERS, SEWAGE, STORM
+from data.sample.place import to_degrees
+from data.sample.sites import LANDMARKS
+from data.sample.world import World, points_of
+from data.table import LayerTable
+from grid_coding import profiles as coding
+
+__all__ = ["address_rows", "component_codes", "component_rows", "park_rows", "pipe_rows", "tree_rows"]
+
+CHUNK = 20_000
+
+
+def chunked(table: LayerTable, rows: int = CHUNK) -> Iterator[LayerTable]:
+    """Hands out a table in parts."""
+    for start in range(0, len(table), rows):
+        part = slice(start, start + rows)
+        yield LayerTable(table.layer, {key: values[part] for key, values in table.columns.items()}, table.geometry[part])
+
+
+def _dates(days: NDArray[np.datetime64]) -> NDArray[np.object_]:
+    """Turns days into ``datetime.date``; not-a-time becomes None."""
+    return np.asarray(days.astype("datetime64[D]").astype(object), dtype=object)
+
+
+def park_rows(world: World) -> Iterator[LayerTable]:
+    """Parks as areas, with the stated figures that a green office keeps."""
+    p, random = world.parks, world.random("parks")
+    area = np.round(shapely.area(p.shape), 0)
+    kind = np.array(p.kind)
+    big = np.isin(kind, ("综合", "专类"))
+    centre = np.asarray(shapely.point_on_surface(p.shape), dtype=object)
+    door = shapely.STRtree(shapely.points(world.doors.point)).nearest(centre)
+    where = world.area_name(world.cell_of(to_degrees(centre))) + world.door_text()[door] + "旁"
+    belt = np.array(["滨河北路沿线" if "北岸" in name else "滨河南路沿线" for name in p.name], dtype=object)
+    where = np.where(kind == "带状", world.area_name(world.cell_of(to_degrees(centre))) + belt, where)
+    opened = random.integers(1958, 2021, len(area))
+    yield LayerTable(
+        "park",
+        {
+            "code": [f"990100GY{number:04d}" for number in range(1, len(area) + 1)],
+            "name": p.name,
+            "kind": p.kind,
+            "stated_area_m2": area,
+            "green_area_m2": np.round(area * random.uniform(0.66, 0.88, len(area)), 0),
+            "manager_name": np.where(big, "市公园管理中心", "区园林绿化管理所").astype(object),
+            "address": where,
+            "built_from": [f"{year}年" for year in opened.tolist()],
+            "built_to": [f"{year + 1}年" for year in opened.tolist()],
+            "toilets": np.ceil(area / 45_000).astype(np.int64) * (kind != "游园"),
+            "fitness_places": np.ceil(area / 25_000).astype(np.int64),
+            "refuge_area_m2": np.round(np.where(area > 20_000, area * 0.3, 0.0), 0),
+        },
+        to_degrees(p.shape),
+    )
+
+
+def tree_rows(world: World) -> Iterator[LayerTable]:
+    """Ancient trees and their successors; the class follows from the age and is not stored."""
+    t, random = world.trees, world.random("tree rows")
+    count = len(t.age)
+    points = points_of(t.point)
+    cell = world.cell_of(points)
+    number = np.arange(1, count + 1)
+    status = np.where(t.age >= 100, "古树", "后备").astype(object)
+    status[random.choice(count, 3, replace=False)] = "名木"
+    vigour = np.where(random.random(count) < 0.9, "正常", np.where(random.random(count) < 0.8, "衰弱", "濒危")).astype(object)
+    yield LayerTable(
+        "ancient_tree",
+        {
+            "code": [f"{county}GS{n:05d}" for county, n in zip(world.county(cell), number.tolist(), strict=True)],
+            "species": [SPECIES[s][0] for s in t.species.tolist()],
+            "latin_name": [SPECIES[s][1] for s in t.species.tolist()],
+            "status": status,
+            "age_years": t.age,
+            "vigour": vigour,
+            "height_m": np.round(6.5 + t.girth * random.uniform(1.6, 3.2, count), 1),
+            "girth_m": t.girth,
+            "diameter_m": np.round(t.girth / np.pi, 2),
+            "crown_m": np.round(5 + t.girth * random.uniform(1.5, 2.8, count), 1),
+            "keeper_name": [f"{name}（管护责任人）" for name in t.place_name],
+            "address": world.area_name(cell) + np.array(t.place_name, dtype=object),
+        },
+        points,
+    )
+
+
+def address_rows(world: World) -> Iterator[LayerTable]:
+    """Door plates in order along each road, then streets, estates and landmarks."""
+    d, roads, sites = world.doors, world.roads.roads, world.sites
+    points = points_of(d.point)
+    cell = world.cell_of(points)
+    code = world.divisions.cell_code
+    number = [f"{value}号" for value in d.number.tolist()]
+    yield from chunked(
+        LayerTable(
+            "address",
+            {
+                "code": [f"{county}MP{n:07d}" for n, county in enumerate(world.county(cell), 1)],
+                "name": world.area_name(cell) + world.door_text(),
+                "kind": ["door"] * len(cell),
+                "road_name": [roads[road].name for road in d.road.tolist()],
+                "house_number": number,
+                "grid_code": code[cell],
+            },
+            points,
+        )
+    )
+    yield _region_rows(world)
+    named = [road for road in roads if road.name is not None]
+    middles = [max(road.course, key=lambda line: line.length).interpolate(0.5, normalized=True) for road in named]
+    spots = np.flatnonzero(np.isin(sites.kind, ("estate", "village", *LANDMARKS)))
+    kinds = ["quarter" if kind in ("estate", "village") else "landmark" for kind in sites.kind[spots].tolist()]
+    places = to_degrees(np.concatenate([np.array(middles, dtype=object), shapely.point_on_surface(world.blocks.plots[spots])]))
+    cell = world.cell_of(places)
+    names = np.array([*(road.name for road in named), *sites.name[spots].tolist()], dtype=object)
+    yield LayerTable(
+        "address",
+        {
+            "code": [f"{county}DM{n:07d}" for n, county in enumerate(world.county(cell), 1)],
+            "name": world.area_name(cell) + names,
+            "kind": ["street"] * len(named) + kinds,
+            "road_name": [*(road.name for road in named), *[None] * len(spots)],
+            "house_number": [None] * len(names),
+            "grid_code": code[cell],
+        },
+        places,
+    )
+
+
+def _region_rows(world: World) -> LayerTable:
+    """Districts, streets and communities as places of an address."""
+    d = world.divisions
+    shapes = np.concatenate([d.districts, d.streets, d.communities])
+    places = to_degrees(np.asarray(shapely.point_on_surface(shapes), dtype=object))
+    district = [f"示范市{name}" for name in d.district_name]
+    street = [f"{district[p]}{name}" for p, name in zip(d.street_district.tolist(), d.street_name, strict=True)]
+    community = [f"{street[p]}{name}" for p, name in zip(d.community_street.tolist(), d.community_name, strict=True)]
+    names = [*district, *street, *community]
+    return LayerTable(
+        "address",
+        {
+            "code": [f"{code}QH" for code in (*d.district_code, *d.street_code, *d.community_code)],
+            "name": names,
+            "kind": ["region"] * len(names),
+            "road_name": [None] * len(names),
+            "house_number": [None] * len(names),
+            "grid_code": d.cell_code[world.cell_of(places)],
+        },
+        places,
+    )
+
+
+def _node_codes(world: World) -> list[str]:
+    count: dict[str, int] = {}
+    codes = []
+    for kind in world.pipes.pipe_kind:
+        count[kind] = count.get(kind, 0) + 1
+        codes.append(f"{kind}{count[kind]:06d}")
+    return codes
+
+
+def pipe_rows(world: World, component_code: Sequence[str]) -> Iterator[LayerTable]:
+    """Pipe nodes, then the pipes between them."""
+    book, codes = world.pipes, _node_codes(world)
+    cover: list[str | None] = [None] * len(codes)
+    for node, code in zip(world.components.node.tolist(), component_code, strict=True):
+        if node >= 0:
+            cover[node] = code
+    iron = ["球墨铸铁" if kind == "manhole" else None for kind in book.node_kind]
+    yield from chunked(
+        LayerTable(
+            "pipe_node",
+            {
+                "code": codes,
+                "pipe_kind": book.pipe_kind,
+                "kind": book.node_kind,
+                "ground_m": np.round(book.ground, 3),
+                "invert_m": book.invert,
+                "depth_m": np.round(book.depth, 2),
+                "cover_material": iron,
+                "component_code": cover,
+                "built_on": book.built,
+                "owner_name": [OWNERS[kind] for kind in book.pipe_kind],
+            },
+            points_of(np.array(book.place)),
+        )
+    )
+    kind = [book.pipe_kind[node] for node in book.start]
+    material = {"YS": STORM.material, "WS": SEWAGE.material, "JS": "球墨铸铁", "RQ": "聚乙烯"}
+    ground, invert = np.array(book.ground), book.inverts
+    lines = np.array([shapely.LineString(course) for course in book.course], dtype=object)
+    size = np.array(book.size) / 1000
+    tops = [
+        _cover_depth(pair, float(ground[a]), float(ground[b]), d, float(s))
+        for pair, a, b, d, s in zip(invert, book.start, book.end, np.array(book.depth)[book.start].tolist(), size, strict=True)
+    ]
+    built: list[date] = [book.built[node] for node in book.start]
+    yield from chunked(
+        LayerTable(
+            "pipeline",
+            {
+                "code": [f"{k}G{n:06d}" for n, k in enumerate(kind, 1)],
+                "kind": kind,
+                "from_node": [codes[n] for n in book.start],
+                "to_node": [codes[n] for n in book.end],
+                "diameter_mm": book.size,
+                "material": [material[k] for k in kind],
+                "depth_from_m": [t[0] for t in tops],
+                "depth_to_m": [t[1] for t in tops],
+                "invert_from_m": [None if p is None else p[0] for p in invert],
+                "invert_to_m": [None if p is None else p[1] for p in invert],
+                "pressure": [{"JS": "0.4MPa", "RQ": "中压A级"}.get(k) for k in kind],
+                "built_on": built,
+                "owner_name": [OWNERS[k] for k in kind],
+                "state": ["operating"] * len(kind),
+            },
+            to_degrees(lines),
+        )
+    )
+
+
+def _cover_depth(pair: tuple[float, float] | None, start: float, end: float, depth: float, size: float) -> tuple[float, float]:
+    """Returns the depth of the pipe's crown below ground at both ends."""
+    if pair is None:
+        return depth, depth
+    return round(max(0.3, start - pair[0] - size), 2), round(max(0.3, end - pair[1] - size), 2)
+
+
+def component_codes(world: World, cell: NDArray[np.int64]) -> list[str]:
+    """Numbers the components of each class in each county, grid after grid."""
+    c = world.components
+    class_of = [class_code(kind, world.profile) for kind in KINDS]
+    county = world.county(cell)
+    order = np.lexsort((-c.point[:, 1], c.point[:, 0], world.divisions.cell_code[cell].astype(str)))
+    serial: dict[tuple[str, str], int] = {}
+    codes = [""] * len(cell)
+    for index in order.tolist():
+        key = (county[index], class_of[c.kind[index]])
+        serial[key] = serial.get(key, 0) + 1
+        codes[index] = coding.compose(world.profile, "component", county=key[0], major=key[1][:2], minor=key[1][2:], serial=serial[key])
+    return codes
+
+
+def component_rows(world: World, codes: Sequence[str], points: NDArray[np.object_], cell: NDArray[np.int64]) -> Iterator[LayerTable]:
+    """Components with class, state, grid, agencies and dates."""
+    c = world.components
+    agencies = np.array([agency_of(kind) for kind in KINDS], dtype=object)[c.kind]
+    names = np.array([class_name(kind, world.profile) for kind in KINDS], dtype=object)[c.kind]
+    classes = np.array([class_code(kind, world.profile) for kind in KINDS], dtype=object)[c.kind]
+    source = np.where(world.random("sources").random(len(cell)) < 0.92, "实测", "地形图").astype(object)
+    yield from chunked(
+        LayerTable(
+            "component",
+            {
+                "code": codes,
+                "name": names,
+                "class_code": classes,
+                "status": c.state,
+                "grid_code": world.divisions.cell_code[cell],
+                "department_name": agencies[:, 0],
+                "owner_name": agencies[:, 1],
+                "maintainer_name": agencies[:, 2],
+                "address": c.address,
+                "started_on": _dates(c.started),
+                "changed_on": _dates(c.changed),
+                "source": source,
+            },
+            points,
+        )
+    )
