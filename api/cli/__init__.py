@@ -1,0 +1,36 @@
+"""The command line (``./wanmi …``): assembly only; each group of commands has a module of its own."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from api.cli import cities, database, imports, samples, server
+from api.cli.house import CliError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="wanmi",
+    help="万米 Wanmi：城市管理地理信息服务 / GIS server of city supervision",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(server.up)
+app.command("serve")(server.serve)
+app.command("doctor")(server.doctor)
+app.add_typer(database.app, name="db")
+app.add_typer(cities.app, name="city")
+app.add_typer(samples.app, name="sample")
+app.command("import")(imports.import_file)
+
+
+def main() -> None:
+    """Runs the command line; an error that we foresee is one sentence in each language and exit code 2."""
+    try:
+        app()
+    except CliError as error:
+        typer.echo(f"错误：{error.zh}\nerror: {error.en}", err=True)
+        sys.exit(2)

@@ -1,0 +1,112 @@
+"""One shape for every error: RFC 9457 problem+json with Chinese and English sentences; no driver text leaves the house."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any, cast
+
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from psycopg_pool import PoolClosed, PoolTimeout
+from starlette.exceptions import HTTPException
+
+from tiles.grids import TileError
+
+__all__ = ["ApiError", "bad_request", "not_found", "problem", "register_error_handlers"]
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = "2"
+log = logging.getLogger("wanmi.api")
+
+
+class ApiError(Exception):
+    """An error with a status, a stable slug, a sentence in both languages and, where there is one, field and value."""
+
+    def __init__(self, status: int, slug: str, zh: str, en: str, field: str | None = None, value: object = None) -> None:
+        super().__init__(en)
+        self.status = status
+        self.slug = slug
+        self.zh = zh
+        self.en = en
+        self.field = field
+        self.value = value
+
+
+def bad_request(slug: str, zh: str, en: str, field: str | None = None, value: object = None) -> ApiError:
+    """Returns a 400."""
+    return ApiError(400, slug, zh, en, field, value)
+
+
+def not_found(zh: str, en: str, field: str | None = None, value: object = None) -> ApiError:
+    """Returns a 404; the unknown and the forbidden look the same (design §1.3)."""
+    return ApiError(404, "not-found", zh, en, field, value)
+
+
+def problem(status: int, slug: str, zh: str, en: str, **members: Any) -> JSONResponse:
+    """Returns a problem document; members that are None are left out."""
+    body = {"type": f"urn:wanmi:problem:{slug}", "title": en, "status": status, "detail": zh, "detail_en": en}
+    body |= {key: value for key, value in members.items() if value is not None}
+    headers = {"Retry-After": RETRY_SECONDS} if status == 503 else None
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+async def _api_error(_: Request, raised: Exception) -> JSONResponse:
+    error = cast(ApiError, raised)
+    shown = str(error.value)[:200] if error.value is not None else None
+    return problem(error.status, error.slug, error.zh, error.en, field=error.field, value=shown)
+
+
+async def _validation(_: Request, raised: Exception) -> JSONResponse:
+    error = cast(RequestValidationError, raised)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        return problem(400, "unknown-parameter", f"没有参数“{field}”", f"there is no parameter {field!r}", field=field)
+    shown = str(first.get("input"))[:200]
+    return problem(
+        400, "invalid-parameter", f"参数“{field}”有误：{first['msg']}", f"parameter {field!r}: {first['msg']}", field=field, value=shown
+    )
+
+
+async def _tile(_: Request, raised: Exception) -> JSONResponse:
+    error = cast(TileError, raised)
+    return problem(404, "outside-grid", error.zh, error.en)
+
+
+async def _http(_: Request, raised: Exception) -> JSONResponse:
+    error = cast(HTTPException, raised)
+    zh = {404: "没有这个地址", 405: "这个地址不接受该方法"}.get(error.status_code, "请求无法处理")
+    response = problem(error.status_code, "http", zh, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unavailable(_: Request, error: Exception) -> JSONResponse:
+    log.warning("database unavailable: %s", type(error).__name__)
+    return problem(503, "unavailable", "数据库暂时不可用，请稍后再试", "the database is not available; try again soon")
+
+
+async def _too_slow(_: Request, error: Exception) -> JSONResponse:
+    log.warning("query cancelled: %s", type(error).__name__)
+    return problem(503, "too-slow", "查询超时，请缩小范围或放大地图", "the query took too long; narrow it or zoom in")
+
+
+async def _unexpected(_: Request, error: Exception) -> JSONResponse:
+    reference = uuid.uuid4().hex[:12]
+    log.error("unexpected error %s", reference, exc_info=error)
+    return problem(500, "internal", f"内部错误，编号 {reference}", f"internal error, reference {reference}", reference=reference)
+
+
+def register_error_handlers(app: FastAPI) -> None:
+    """Maps every exception to its answer; the one table of the house."""
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(TileError, _tile)
+    app.add_exception_handler(HTTPException, _http)
+    for unavailable in (PoolTimeout, PoolClosed, psycopg.OperationalError, psycopg.InterfaceError):
+        app.add_exception_handler(unavailable, _unavailable)
+    app.add_exception_handler(psycopg.errors.QueryCanceled, _too_slow)
+    app.add_exception_handler(Exception, _unexpected)

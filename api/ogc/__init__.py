@@ -1,0 +1,1 @@
+"""OGC API building blocks: Features, Tiles, Styles."""

@@ -1,0 +1,201 @@
+"""What the one-map asks for beside OGC: cities, the layer tree, what lies under a click, measures."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import shapely
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.dependencies import (
+    CityParam,
+    Connect,
+    OpenDep,
+    ReaderDep,
+    RegistryDep,
+    StrictQuery,
+    Text,
+    all_cities,
+    one_city,
+    visible_layer,
+    visible_layers,
+)
+from api.errors import bad_request
+from grid_coding import classes as class_tables
+from grid_coding.profiles import profile
+from layers.model import Domain, Layer
+from layers.style import legend
+from spatial.cities import City
+from spatial.features import near, summaries
+from spatial.measure import measure
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api", tags=["one-map"])
+MAX_HITS = 50
+MAX_VERTICES = 5000
+
+
+class CityQuery(StrictQuery):
+    """Parameters of pages that speak of one city or of all."""
+
+    city: CityParam = None
+
+
+@router.get("/cities")
+async def get_cities(connect: Connect, _: ReaderDep) -> dict[str, Any]:
+    """Answers the cities for the city switcher."""
+    async with connect.queries() as connection:
+        found = await all_cities(connection)
+    return {"cities": [_describe_city(city) for city in found]}
+
+
+def _describe_city(city: City) -> dict[str, Any]:
+    rules = profile(city.profile)
+    return {
+        "key": city.key,
+        "title": {"zh": city.title_zh, "en": city.title_en},
+        "prefix": city.prefix,
+        "profile": city.profile,
+        "profile_title": {"zh": rules.zh, "en": rules.en},
+        "bbox": list(city.bbox),
+        "metric_srid": city.metric_srid,
+        "view": {"lon": city.view_lon, "lat": city.view_lat, "zoom": city.view_zoom},
+        "notice": {"zh": city.notice_zh, "en": city.notice_en or city.notice_zh} if city.notice_zh else None,
+        "map_number": city.map_number,
+    }
+
+
+@router.get("/layers")
+async def get_layers(registry: RegistryDep, actor: ReaderDep, connect: Connect, query: Annotated[CityQuery, Query()]) -> dict[str, Any]:
+    """Answers the layer tree with fields, domains, legends, counts and extents."""
+    layers = visible_layers(registry, actor)
+    async with connect.queries() as connection:
+        city = await one_city(connection, query.city)
+        question = summaries(layers, city.id if city else None)
+        rows = await (await connection.execute(question.statement, question.params)).fetchall()
+    found = {row[0]: row for row in rows}
+    return {
+        "groups": [{"id": group.id, "title": group.title.model_dump()} for group in registry.groups],
+        "layers": [_describe_layer(layer, city, found[layer.id]) for layer in layers],
+    }
+
+
+def _describe_layer(layer: Layer, city: City | None, summary: tuple[Any, ...]) -> dict[str, Any]:
+    bbox = [float(number) for number in summary[3:7]] if summary[3] is not None else None
+    fields = [
+        {
+            "key": key, "title": field.title.model_dump(), "type": field.type, "unit": field.unit, "domain": field.domain,
+            "list": field.list, "search": field.search, "abbreviation": field.abbreviation,
+        }
+        for key, field in layer.fields.items()
+    ]  # fmt: skip
+    return {
+        "id": layer.id,
+        "role": layer.role,
+        "title": layer.title.model_dump(),
+        "description": layer.description.model_dump() if layer.description else None,
+        "group": layer.group,
+        "geometry": list(layer.geometry),
+        "points": layer.points,
+        "standard": layer.standard,
+        "name": layer.name,
+        "code": layer.code,
+        "time": layer.time,
+        "visible": layer.visible,
+        "basemap": layer.style.basemap,
+        "minzoom": layer.minzoom,
+        "detail_zoom": layer.detail_zoom,
+        "maxzoom": layer.maxzoom,
+        "aggregate_by": layer.aggregate_by,
+        "style_by": layer.style.by,
+        "fields": fields,
+        "domains": {key: _values(domain, city) for key, domain in layer.domains.items()},
+        "legend": legend(layer),
+        "count": summary[1],
+        "unplaced": summary[2],
+        "bbox": bbox,
+    }
+
+
+def _values(domain: Domain, city: City | None) -> list[dict[str, Any]]:
+    """The values of a domain; a class table is that of the city's code profile."""
+    if domain.class_table is None:
+        return [value.model_dump() for value in domain.values]
+    if city is None:
+        return []
+    table = class_tables.classes(city.profile, domain.class_table)
+    return [{"value": code, "zh": entry.name, "en": entry.name, "colour": None} for code, entry in table.items()]
+
+
+class NearQuery(StrictQuery):
+    """Parameters of a click: place in degrees, reach in metres, layers from top to bottom."""
+
+    lon: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+    lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+    radius_m: Annotated[float, Field(ge=0, le=5000, allow_inf_nan=False)] = 10
+    layers: Text
+    city: CityParam = None
+    limit: Annotated[int, Field(ge=1, le=MAX_HITS)] = 20
+
+
+@router.get("/identify")
+async def identify(registry: RegistryDep, actor: ReaderDep, connect: Connect, query: Annotated[NearQuery, Query()]) -> dict[str, Any]:
+    """Answers what lies within a distance of a point, layer by layer in the order asked, nearest and smallest first."""
+    layers = [visible_layer(registry, actor, name) for name in query.layers.split(",") if name]
+    features: list[dict[str, Any]] = []
+    async with connect.queries() as connection:
+        city = await one_city(connection, query.city)
+        for layer in layers:
+            if len(features) >= query.limit:
+                break
+            question = near(layer, city.id if city else None, query.lon, query.lat, query.radius_m, query.limit - len(features))
+            rows = await (await connection.execute(question.statement, question.params)).fetchall()
+            features += [{**json.loads(row[3]), "layer": layer.id, "distance_m": round(row[1], 2)} for row in rows]
+    return {"type": "FeatureCollection", "features": features, "numberReturned": len(features)}
+
+
+class MeasureGeometry(BaseModel):
+    """GeoJSON line or polygon in degrees."""
+
+    model_config = ConfigDict(extra="ignore")
+    type: Literal["LineString", "Polygon"]
+    coordinates: list[Any]
+
+
+class MeasureBody(BaseModel):
+    """What to measure."""
+
+    model_config = ConfigDict(extra="forbid")
+    geometry: MeasureGeometry
+
+
+@router.post("/measure")
+async def post_measure(body: MeasureBody, _: OpenDep) -> dict[str, Any]:
+    """Answers length and area in the 3-degree CGCS2000 zone of the place, and the geodesic ones."""
+    wrong = bad_request(
+        "invalid-geometry",
+        "几何无法测量：坐标应为有限的经纬度",
+        "the geometry cannot be measured: coordinates are finite degrees",
+        "geometry",
+    )
+    try:
+        shape = shapely.from_geojson(body.geometry.model_dump_json())
+        west, south, east, north = shape.bounds
+        inside = -180 <= west <= east <= 180 and -90 <= south <= north <= 90
+    except (shapely.errors.GEOSException, TypeError, ValueError):
+        raise wrong from None
+    if not inside or shapely.get_num_coordinates(shape) > MAX_VERTICES:
+        raise wrong
+    found = measure(shape)
+    rounded = {
+        "length_m": round(found.length_m, 3),
+        "area_m2": None if found.area_m2 is None else round(found.area_m2, 2),
+        "geodesic_length_m": round(found.geodesic_length_m, 3),
+        "geodesic_area_m2": None if found.geodesic_area_m2 is None else round(found.geodesic_area_m2, 2),
+    }
+    meridian = 75 + 3 * (found.srid - 4534)
+    titles = {"zh": f"CGCS2000 三度带高斯-克吕格，中央经线 {meridian}°E", "en": f"CGCS2000 / 3-degree Gauss-Kruger CM {meridian}E"}
+    return {**rounded, "crs": f"EPSG:{found.srid}", "crs_title": titles}

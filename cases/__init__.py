@@ -1,0 +1,1 @@
+"""Cases: the seven stages, deadlines and evaluation. Comes with its own issues; the stages stand in the case layer's file."""

@@ -1,0 +1,1 @@
+"""Tiles: grids and vector tiles from PostGIS."""
