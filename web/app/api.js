@@ -1,0 +1,154 @@
+/**
+ * Talking to the server: JSON in, JSON out, problem+json (RFC 9457) as errors, and one knowledge of whether it is there.
+ */
+import { signal } from "@preact/signals";
+import { lang, t } from "./i18n.js";
+
+/** False while the server does not answer. */
+export const online = signal(true);
+/** When it answered last. */
+export const lastAnswer = signal(Date.now());
+
+const TIMEOUT = 20_000;
+const PROBE_EVERY = 4_000;
+let probing = false;
+let timer = 0;
+
+/** What went wrong, in words for people. */
+export class ApiError extends Error {
+  /** @param {"offline"|"timeout"|"http"|"aborted"} kind @param {{status?: number, problem?: any}} [about] */
+  constructor(kind, { status = 0, problem = null } = {}) {
+    super(problem?.detail ?? problem?.title ?? kind);
+    this.kind = kind;
+    this.status = status;
+    this.problem = problem;
+  }
+
+  /** The sentence in the language of the screen. */
+  get sentence() {
+    if (this.problem) {
+      const words = lang.value === "en" ? this.problem.detail_en ?? this.problem.title : this.problem.detail ?? this.problem.title;
+      if (words) return String(words);
+    }
+    if (this.kind === "timeout") return t("error_timeout", { seconds: TIMEOUT / 1000 });
+    if (this.kind === "offline") return t("error_offline");
+    return t("error_http", { status: this.status });
+  }
+}
+
+/** @param {unknown} error @returns {ApiError} */
+export const asApiError = (error) => (error instanceof ApiError ? error : new ApiError("offline"));
+
+/** Asks the health page; while it is silent the server counts as lost and is asked again. */
+export async function probe() {
+  if (probing) return;
+  probing = true;
+  window.clearTimeout(timer);
+  try {
+    const response = await fetch("/healthz", { cache: "no-store" });
+    if (!response.ok) throw new Error(String(response.status));
+    lastAnswer.value = Date.now();
+    online.value = true;
+  } catch {
+    online.value = false;
+    timer = window.setTimeout(probe, PROBE_EVERY);
+  } finally {
+    probing = false;
+  }
+}
+
+/** A request went unanswered: the health page decides whether the server is lost or only that request. */
+export const doubt = () => void probe();
+
+function answered() {
+  lastAnswer.value = Date.now();
+  if (!online.value) void probe();
+}
+
+/** @param {Response} response */
+async function problemOf(response) {
+  const kind = response.headers.get("content-type") ?? "";
+  if (!kind.includes("json")) return null;
+  return response.json().catch(() => null);
+}
+
+/**
+ * Fetches JSON.
+ * @param {string} path
+ * @param {{signal?: AbortSignal, body?: unknown}} [options] with a body it is a POST
+ * @returns {Promise<any>}
+ * @throws {ApiError}
+ */
+export async function request(path, { signal: given, body } = {}) {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  let late = false;
+  const timer = window.setTimeout(() => { late = true; stop(); }, TIMEOUT);
+  given?.addEventListener("abort", stop);
+  if (given?.aborted) stop();
+  try {
+    const response = await fetch(path, {
+      signal: controller.signal,
+      headers: { Accept: "application/geo+json, application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+    });
+    if (!response.ok) {
+      const problem = await problemOf(response);
+      if ([502, 503, 504].includes(response.status) && !problem) throw new ApiError("offline", { status: response.status });
+      answered();
+      throw new ApiError("http", { status: response.status, problem });
+    }
+    const data = await response.json();
+    answered();
+    return data;
+  } catch (error) {
+    if (given?.aborted) throw new ApiError("aborted");
+    if (error instanceof ApiError && error.kind === "http") throw error;
+    doubt();
+    throw late ? new ApiError("timeout") : new ApiError("offline");
+  } finally {
+    window.clearTimeout(timer);
+    given?.removeEventListener("abort", stop);
+  }
+}
+
+/** A query string without empty values. @param {Record<string, string|number|null|undefined>} values */
+export function query(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return `?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}`;
+}
+
+/** @typedef {[number, number, number, number]} Bbox */
+
+export const readCities = (/** @type {AbortSignal} */ signal) => request("/api/cities", { signal });
+
+export const readLayers = (/** @type {string} */ city, /** @type {AbortSignal} */ signal) =>
+  request(`/api/layers${query({ city })}`, { signal });
+
+export const readStyle = (/** @type {string} */ theme, /** @type {string} */ city, /** @type {AbortSignal} */ signal) =>
+  request(`/ogc/styles/${encodeURIComponent(theme)}${query({ city })}`, { signal });
+
+/** @param {{layer: string, by: string, city: string}} what @param {AbortSignal} signal */
+export const readStatistics = (what, signal) => request(`/api/statistics${query(what)}`, { signal });
+
+/** @param {{layer: string, city: string, bbox: Bbox|null, limit: number}} what @param {AbortSignal} signal */
+export const readItems = ({ layer, city, bbox, limit }, signal) =>
+  request(`/ogc/collections/${encodeURIComponent(layer)}/items${query({ city, bbox: bbox?.join(","), limit })}`, { signal });
+
+/** The next page, by the link that the server gave; only its path, so nothing leaves the origin. @param {string} href @param {AbortSignal} signal */
+export function readNext(href, signal) {
+  const url = new URL(href, window.location.href);
+  return request(`${url.pathname}${url.search}`, { signal });
+}
+
+/** Ids are unique in a layer, over all cities. @param {{layer: string, id: number}} what @param {AbortSignal} signal */
+export const readItem = ({ layer, id }, signal) => request(`/ogc/collections/${encodeURIComponent(layer)}/items/${id}`, { signal });
+
+/** @param {{lon: number, lat: number, radius_m: number, layers: string, city: string, limit: number}} what @param {AbortSignal} signal */
+export const identify = (what, signal) => request(`/api/identify${query(what)}`, { signal });
+
+/** @param {{q: string, city: string, limit: number}} what @param {AbortSignal} signal */
+export const search = (what, signal) => request(`/api/search${query(what)}`, { signal });
+
+/** @param {object} geometry @param {AbortSignal} signal */
+export const measure = (geometry, signal) => request("/api/measure", { signal, body: { geometry } });
