@@ -20,7 +20,7 @@ from layers.catalogue import Registry
 from layers.model import Layer
 from spatial.tables import CORE_SCHEMA, LAYER_SCHEMA, layer_tables
 
-__all__ = ["UpgradePlan", "UpgradeRefused", "head_revision", "plan_layers", "upgrade"]
+__all__ = ["UpgradePlan", "UpgradeRefused", "head_revision", "pending", "plan_layers", "upgrade"]
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 APP_ROLE = "wanmi_app"
@@ -67,6 +67,17 @@ def upgrade(engine: Engine, registry: Registry) -> list[str]:
             connection.exec_driver_sql(statement.replace("%", "%%"))
         _grant(connection)
     return [sentence for sentence, _ in plan.steps]
+
+
+def pending(engine: Engine, registry: Registry) -> list[str]:
+    """Returns a line per change that an upgrade would make or refuse; empty when the database fits this version."""
+    with engine.connect() as connection:
+        known = connection.scalar(text("SELECT to_regclass('wanmi.alembic_version')"))
+        revision = connection.scalar(text("SELECT version_num FROM wanmi.alembic_version")) if known else None
+        if revision != head_revision():
+            return [f"{revision or '–'} → {head_revision()}"]
+        plan = plan_layers(connection, registry)
+        return [*plan.refusals, *(sentence for sentence, _ in plan.steps)]
 
 
 def head_revision() -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine
 
 from api.app import create_app
@@ -25,6 +26,9 @@ from tests.support.serving import serving
 from tests.support.town import Town, build
 
 ROOT = Path(__file__).resolve().parent.parent
+# No example is judged by the clock: the machine may be busy.
+hypothesis_settings.register_profile("wanmi", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis_settings.load_profile("wanmi")
 
 
 @pytest.fixture(scope="session")

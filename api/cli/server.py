@@ -14,9 +14,11 @@ import uvicorn
 from api.app import create_app
 from api.cli.house import CliError, House, Steps, open_house, settings_or_exit
 from data.sample_city import make_sample
+from layers.catalogue import load as load_registry
 from spatial.cities import cities
-from spatial.doctor import examine
-from spatial.upgrade import upgrade
+from spatial.database import owner_engine
+from spatial.doctor import Finding, examine
+from spatial.upgrade import pending, upgrade
 
 __all__ = ["doctor", "serve", "up"]
 
@@ -58,13 +60,26 @@ def serve(port: Port = None, host: Host = None) -> None:
 def doctor() -> None:
     """检查运行环境 / examines the machine and the database."""
     marks = {"ok": "✓", "warn": "!", "fail": "✗"}
-    findings = examine(settings_or_exit())
+    findings = examine(settings_or_exit(), [_tables])
     for finding in findings:
         typer.echo(f"{marks[finding.state]} {finding.name_zh} {finding.name_en}: {finding.zh} / {finding.en}")
         if finding.state != "ok" and finding.remedy_zh:
             typer.echo(f"    → {finding.remedy_zh} / {finding.remedy_en}")
     if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(1)
+
+
+def _tables(dsn: str) -> Finding:
+    """Whether the tables are those of this version's layer files."""
+    engine = owner_engine(dsn)
+    try:
+        waiting = pending(engine, load_registry())
+    finally:
+        engine.dispose()
+    if not waiting:
+        return Finding("tables", "表结构", "tables", "ok", "与图层文件一致", "as the layer files declare")
+    zh, en = f"有 {len(waiting)} 处与图层文件不同，如 {waiting[0]}", f"{len(waiting)} differences from the layer files, e.g. {waiting[0]}"
+    return Finding("tables", "表结构", "tables", "fail", zh, en, "运行 ./wanmi db upgrade", "run ./wanmi db upgrade")
 
 
 def _listen(host: str, port: int) -> socket.socket:

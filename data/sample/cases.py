@@ -192,7 +192,8 @@ def _classes(year: _Year) -> list[str | None]:
     """Returns the class of each case.
 
     In GB/T 47678.5-2026 the matters 01-05 mirror the components, so a component case bears its component's number. The
-    event tables of 2007 and 2013 have no such classes; there a component case has the class of its component only.
+    event tables of 2007 and 2013 have no such classes; there a component case has the class of its component only
+    (``component_class``).
     """
     profile = year.world.profile
     known = classes(profile, "event")
@@ -202,6 +203,13 @@ def _classes(year: _Year) -> list[str | None]:
     return [
         of_kind[k] if c else of_matter[m] for c, k, m in zip(year.is_component.tolist(), kinds.tolist(), year.matter.tolist(), strict=True)
     ]
+
+
+def _component_classes(year: _Year) -> list[str | None]:
+    """Returns the class of the component that a case is about; None for a matter."""
+    of_kind = [class_code(kind, year.world.profile) for kind in KINDS]
+    kinds = year.world.components.kind[year.anchor].tolist()
+    return [of_kind[k] if c else None for c, k in zip(year.is_component.tolist(), kinds, strict=True)]
 
 
 def _numbers(filed: NDArray[np.datetime64]) -> list[str]:
@@ -231,6 +239,7 @@ def case_rows(world: World, component_code: Sequence[str]) -> Iterator[LayerTabl
                 "case_no": _numbers(year.filed),
                 "kind": np.where(year.is_component, "component", "event").astype(object),
                 "class_code": _classes(year),
+                "component_class": _component_classes(year),
                 "component_code": codes,
                 "stage": stage,
                 "source": year.source,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from data.loading import insert_staged, stage, staged_faults
 from data.table import LayerTable
@@ -66,6 +66,7 @@ def build(engine: Engine, registry: Registry) -> Town:
             "status": ["完好"] * 10,
         }
         put(connection, registry, other, "component", columns, places)
+        connection.execute(text("ANALYZE"))
     return Town(city, other, lon, lat, status)
 
 
