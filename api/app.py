@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -18,13 +19,15 @@ from api.access import LOOPBACK_HOSTS
 from api.dependencies import OpenDep
 from api.errors import register_error_handlers
 from api.ogc import items, landing, openapi, styles, tiles
-from api.security import SecurityHeaders, content_security_policy
+from api.security import BodyLimit, SecurityHeaders, content_security_policy
 from layers.catalogue import Registry
 from layers.catalogue import load as load_registry
 from spatial.database import open_pools
 from spatial.settings import Settings
 
 __all__ = ["create_app"]
+
+MOST_BODY_BYTES = 1024 * 1024
 
 
 def create_app(settings: Settings, dsn: str, registry: Registry | None = None) -> FastAPI:
@@ -35,6 +38,9 @@ def create_app(settings: Settings, dsn: str, registry: Registry | None = None) -
         registry: layers to serve; by default those of the package.
     """
     web = Path(str(resources.files("web")))
+    for ending in (".js", ".mjs"):
+        # some machines map them to something that a browser refuses as a module
+        mimetypes.add_type("text/javascript", ending)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -50,6 +56,7 @@ def create_app(settings: Settings, dsn: str, registry: Registry | None = None) -
     app.include_router(_pages(web))
     app.mount("/static", StaticFiles(directory=web), name="static")
     register_error_handlers(app)
+    app.add_middleware(BodyLimit, most=MOST_BODY_BYTES)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(SecurityHeaders, policy=content_security_policy(web / "index.html"))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK_HOSTS))

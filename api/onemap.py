@@ -111,6 +111,7 @@ def _describe_layer(layer: Layer, city: City | None, summary: tuple[Any, ...]) -
         "maxzoom": layer.maxzoom,
         "aggregate_by": layer.aggregate_by,
         "style_by": layer.style.by,
+        "hidden": list(layer.hidden),
         "fields": fields,
         "domains": {key: _values(domain, city) for key, domain in layer.domains.items()},
         "legend": legend(layer),

@@ -135,6 +135,7 @@ class LayerStyle(Strict):
     dash: tuple[float, ...] = ()
     radius: Annotated[ZoomStops, BeforeValidator(_stops)] = ((14, 3.0), (18, 6.0))
     label: Identifier | None = None
+    mark: Identifier | None = Field(None, description="field written inside a point, so that colour is not the only sign")
     label_zoom: float = 14
     basemap: bool = Field(False, description="part of the ground map: on by default, drawn calmly, not clickable")
     extrude: Identifier | None = Field(None, description="field with the height in metres")
@@ -169,6 +170,7 @@ class Layer(Strict):
     maxzoom: int = Field(18, ge=0, le=22)
     sensitivity: Sensitivity = "internal"
     aggregate_by: Identifier | None = Field(None, description="field whose values are counted apart in cells")
+    hidden: tuple[str, ...] = Field((), description="legend values that are switched off at first, e.g. closed cases")
     fields: Mapping[Identifier, Attribute]
     domains: Mapping[Identifier, Domain] = Field(default_factory=dict)
     style: LayerStyle
@@ -181,7 +183,7 @@ class Layer(Strict):
             raise ValueError(f"fields.{min(taken)}: this name belongs to the system")
         references = {
             "name": self.name, "code": self.code, "time": self.time, "aggregate_by": self.aggregate_by,
-            "style.by": self.style.by, "style.label": self.style.label, "style.extrude": self.style.extrude,
+            "style.by": self.style.by, "style.label": self.style.label, "style.extrude": self.style.extrude, "style.mark": self.style.mark,
         }  # fmt: skip
         for key, field in references.items():
             if field is not None and field not in self.fields:
@@ -195,6 +197,10 @@ class Layer(Strict):
             domain = self.domain_of(key)
             if domain is None or not domain.values:
                 raise ValueError(f"field {key!r} needs a domain with listed values to be drawn or counted by")
+        drawn = self.domain_of(self.style.by) if self.style.by is not None else None
+        unknown = set(self.hidden) - {value.value for value in (drawn.values if drawn else ())}
+        if unknown:
+            raise ValueError(f"hidden: {min(unknown)!r} is no legend value")
         if len({re.sub("^Multi", "", kind) for kind in self.geometry}) > 1 and self.detail_zoom:
             raise ValueError("detail_zoom goes with point layers only")
         return self

@@ -156,6 +156,16 @@ def _labels(layer: Layer, theme: Theme) -> Iterable[Json]:
         many = [">=", ["get", "count"], 10]
         plain = {"text-color": "#ffffff" if theme == "light" else "#0d131a"}
         yield _part(layer, "cell-label", "symbol", maxzoom=layer.detail_zoom, filter=many, layout=counts, paint=plain)
+    if style.mark is not None:
+        inside = {
+            "text-field": ["get", style.mark],
+            "text-font": FONTS,
+            "text-size": 10,
+            "text-allow-overlap": True,
+            "text-ignore-placement": True,
+        }
+        white = {"text-color": "#ffffff", "text-halo-color": "#3a3a3a", "text-halo-width": 1.0}
+        yield _part(layer, "mark", "symbol", minzoom=layer.detail_zoom or None, layout=inside, paint=white)
     if style.label is None:
         return
     layout: Json = {

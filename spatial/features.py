@@ -25,13 +25,16 @@ Params = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows of a layer: city, place, time, equal fields. ``bbox`` is west, south, east, north in degrees."""
+    """Which rows of a layer: city, place, time, fields equal to any of some values.
+
+    ``bbox`` is west, south, east, north in degrees.
+    """
 
     city: int | None = None
     bbox: BBox | None = None
     start: datetime | None = None
     end: datetime | None = None
-    equals: Mapping[str, object] = field(default_factory=dict)
+    equals: Mapping[str, Sequence[object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,9 @@ def where(layer: Layer, selection: Selection) -> tuple[sql.Composable, Params]:
             if moment is not None:
                 clauses.append(sql.SQL("{} {} {}").format(sql.Identifier(layer.time), sql.SQL(operator), sql.Placeholder(key)))
                 params[key] = moment
-    for key, value in selection.equals.items():
-        if value is None:
-            clauses.append(sql.SQL("{} IS NULL").format(sql.Identifier(key)))
-            continue
-        clauses.append(sql.SQL("{} = {}").format(sql.Identifier(key), sql.Placeholder(f"f_{key}")))
-        params[f"f_{key}"] = value
+    for key, values in selection.equals.items():
+        clauses.append(sql.SQL("{} = ANY({})").format(sql.Identifier(key), sql.Placeholder(f"f_{key}")))
+        params[f"f_{key}"] = list(values)
     return (sql.SQL(" AND ").join(clauses) if clauses else sql.SQL("true")), params
 
 

@@ -27,6 +27,10 @@ ROLE_WEIGHT = {
     "address": 0.02,
 }
 PLAIN_WEIGHT = 0.04
+# So many of each layer come before any layer's next: thousands of lamps must not hide the one road of that name.
+MIX = 3
+# Rows looked at for each one shown: the pieces of one road bear one name, and names that repeat come after all others.
+POOL = 20
 NUMBER = r"[-+]?\d{1,3}(?:\.\d+)?"
 DECIMAL_PAIR = re.compile(rf"\s*({NUMBER})\s*[°]?\s*([NSEWnsew])?\s*[,，;；\s]\s*({NUMBER})\s*[°]?\s*([NSEWnsew])?\s*")
 DMS = re.compile(r"(\d{1,3})\s*[°度]\s*(\d{1,2})\s*[′'分]\s*(\d{1,2}(?:\.\d+)?)\s*[″\"秒]?\s*([NSEWnsew东西南北])?")
@@ -68,13 +72,14 @@ def search(layers: Sequence[Layer], text: str, city: int | None, bbox: BBox | No
     Score: 1 for an equal code or name, 0.8 for a prefix, 0.5 for a part, plus a little by the layer's role.
     """
     parts = [_part(layer, city is not None, bbox is not None) for layer in layers if any(f.search for f in layer.fields.values())]
-    statement = sql.SQL("SELECT * FROM ({}) t ORDER BY score DESC, char_length(title), title, 2 LIMIT %(limit)s").format(
-        sql.SQL(" UNION ALL ").join(parts)
-    )
+    statement = sql.SQL("""
+        SELECT layer, id, title, subtitle, score, lon, lat FROM ({}) t
+        ORDER BY copy > 1, place > %(first)s, score DESC, char_length(title), title, id LIMIT %(limit)s
+    """).format(sql.SQL(" UNION ALL ").join(parts))
     escaped = re.sub(r"([\\%_])", r"\\\1", text)
     params: dict[str, object] = {
         "q": text, "upper": text.upper(), "prefix": f"{escaped}%", "upper_prefix": f"{escaped.upper()}%", "part": f"%{escaped}%",
-        "city": city, "limit": limit,
+        "city": city, "limit": limit, "first": max(MIX, limit // 4), "pool": limit * POOL,
     }  # fmt: skip
     if bbox is not None:
         params |= dict(zip(("west", "south", "east", "north"), bbox, strict=True))
@@ -107,10 +112,12 @@ def _part(layer: Layer, by_city: bool, by_bbox: bool) -> sql.Composed:
         limits.append(sql.SQL("geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)"))
     weight = ROLE_WEIGHT.get(layer.role or "", PLAIN_WEIGHT)
     return sql.SQL("""(
-        SELECT {layer}::text, id, {name}::text AS title, {code}::text AS subtitle,
-               (greatest({scores}) + {weight})::float8 AS score, ST_X(ST_PointOnSurface(geom)), ST_Y(ST_PointOnSurface(geom))
-        FROM (SELECT *, greatest({scores}) AS rank FROM {table} WHERE {limits}
-              ORDER BY rank DESC, char_length({name}), id LIMIT %(limit)s) m)
+        SELECT {layer}::text AS layer, id, {name}::text AS title, {code}::text AS subtitle,
+               (rank + {weight})::float8 AS score, ST_X(ST_PointOnSurface(geom)) AS lon, ST_Y(ST_PointOnSurface(geom)) AS lat,
+               row_number() OVER (ORDER BY copy, rank DESC, char_length({name}), id) AS place, copy
+        FROM (SELECT *, row_number() OVER (PARTITION BY {name} ORDER BY rank DESC, id) AS copy
+              FROM (SELECT *, greatest({scores}) AS rank FROM {table} WHERE {limits}
+                    ORDER BY rank DESC, char_length({name}), id LIMIT %(pool)s) p) m)
     """).format(
         layer=sql.Literal(layer.id),
         name=sql.Identifier(layer.name),

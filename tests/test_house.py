@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +110,28 @@ def test_readmes_have_the_same_headings() -> None:
         for name in ("README.md", "README.en.md")
     ]
     assert levels[0] == levels[1]
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8")):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path.relative_to(ROOT)} links to {target}"
+
+
+def test_the_wheel_carries_everything_it_needs(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], check=True, cwd=ROOT, capture_output=True
+    )
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        names = set(wheel.namelist())
+    vendored = json.loads((ROOT / "web/vendor/vendor.json").read_text("utf-8"))
+    assert vendored
+    needed = [*sources("layers", ending=".toml"), *sources("grid_coding", ending=".csv"), *sources("spatial", ending=".sql")]
+    needed += [*sources("web", ending=".js"), *sources("web", ending=".html"), *sources("web", ending=".css"), *sources(*FLOORS)]
+    assert {str(path.relative_to(ROOT)) for path in needed} <= names
+    assert any(name.startswith("web/vendor/maplibre-gl/") for name in names)
+    assert not any(name.startswith(("tests/", "bench/")) for name in names)
 
 
 def test_an_unknown_setting_is_an_error() -> None:

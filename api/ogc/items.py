@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.datastructures import QueryParams
 
 from api.dependencies import Connect, LayerDep, SettingsDep, checked_text, one_city, parse_bbox
 from api.errors import bad_request, not_found
@@ -20,6 +20,7 @@ __all__ = ["field_filters", "parse_datetime", "router"]
 
 router = APIRouter(prefix="/ogc/collections/{layer}", tags=["OGC API - Features"])
 MAX_LIMIT = 10_000
+MAX_VALUES = 100
 DEFAULT_LIMIT = 100
 PARAMETERS = frozenset({"city", "bbox", "limit", "after", "datetime", "f"})
 CHINA = timezone(timedelta(hours=8))
@@ -85,14 +86,14 @@ async def get_item(request: Request, layer: LayerDep, connect: Connect, feature_
     return Response(collection_text([row[2]], {"links": links}, single=True), media_type=GEOJSON, headers={"ETag": etag})
 
 
-def field_filters(layer: Layer, given: Mapping[str, str], known: frozenset[str]) -> dict[str, object]:
-    """Returns the equality filters among query parameters, typed by field.
+def field_filters(layer: Layer, given: QueryParams, known: frozenset[str]) -> dict[str, list[object]]:
+    """Returns the filters among query parameters, typed by field; a repeated parameter means any of its values.
 
     Raises:
         ApiError: 400, an unknown parameter or a value that does not fit its field.
     """
-    equals: dict[str, object] = {}
-    for name, value in given.items():
+    equals: dict[str, list[object]] = {}
+    for name, value in given.multi_items():
         if name in known:
             continue
         if name not in layer.fields:
@@ -100,7 +101,9 @@ def field_filters(layer: Layer, given: Mapping[str, str], known: frozenset[str])
                 "unknown-parameter", f"图层“{layer.title.zh}”没有参数或字段“{name[:60]}”",
                 f"layer {layer.id!r} has no parameter or field {name[:60]!r}", name[:60],
             )  # fmt: skip
-        equals[name] = _typed(name, layer.fields[name], value)
+        equals.setdefault(name, []).append(_typed(name, layer.fields[name], value))
+        if len(equals[name]) > MAX_VALUES:
+            raise bad_request("invalid-parameter", f"一个字段最多 {MAX_VALUES} 个值", f"at most {MAX_VALUES} values a field", name)
     return equals
 
 

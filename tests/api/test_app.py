@@ -108,6 +108,17 @@ def test_styles_name_only_our_own_sources(client: TestClient, theme: str) -> Non
         assert part["source"] == part["source-layer"] == part["metadata"]["wanmi:layer"]
 
 
+def test_a_large_body_is_refused_before_it_is_read_whole(client: TestClient) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(64):
+            yield b" " * 65_536
+
+    for content in (b" " * 2_000_000, endless()):
+        answer = client.post("/api/measure", content=content, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 413
+        assert answer.json()["type"] == "urn:wanmi:problem:too-large"
+
+
 def test_methods_that_write_are_refused(client: TestClient) -> None:
     for method in ("post", "put", "patch", "delete"):
         answer = getattr(client, method)("/ogc/collections/component/items")

@@ -47,6 +47,16 @@ def test_a_bounding_box_holds_what_numpy_finds(client: TestClient, town: Town) -
     assert broken["numberReturned"] == 1
 
 
+def test_a_repeated_field_means_any_of_its_values(client: TestClient, town: Town) -> None:
+    found = client.get(f"{ITEMS}?city=town&status=破损&status=丢失&limit=10000").json()
+    assert found["numberMatched"] == (town.status != "完好").sum()
+    assert {feature["properties"]["status"] for feature in found["features"]} == {"破损", "丢失"}
+    counted = client.get("/api/statistics?layer=component&city=town&status=破损&status=丢失").json()
+    assert counted["total"] == found["numberMatched"]
+    many = "&".join(["status=破损"] * 101)
+    assert client.get(f"{ITEMS}?{many}").status_code == 400
+
+
 def test_paging_meets_every_feature_once(client: TestClient) -> None:
     seen: list[int] = []
     href: str | None = f"{ITEMS}?city=town&limit=97"

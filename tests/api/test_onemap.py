@@ -73,6 +73,21 @@ def test_search_finds_codes_and_names(client: TestClient, text: str, layer: str,
     assert title in feature["properties"].values()
 
 
+def test_search_mixes_layers_before_it_repeats_one(client: TestClient) -> None:
+    """Nine hundred lamps (路灯 begins with 路) must not hide the roads whose names end in it."""
+    found = get(client, "/api/search", q="路", city="town", limit=20)["features"]
+    layers = [feature["properties"]["layer"] for feature in found]
+    titles = [feature["properties"]["title"] for feature in found if feature["properties"]["layer"] == "component"]
+    assert titles.index("路灯") == 0 and layers[1] != "component", "one lamp, then something else"
+    assert len(found) == 20 and {"component", "road"} <= set(layers[:12])
+
+
+def test_values_hidden_at_first_come_from_the_layer_file(client: TestClient, registry: Registry) -> None:
+    for layer in get(client, "/api/layers", city="town")["layers"]:
+        assert layer["hidden"] == list(registry.layers[layer["id"]].hidden)
+        assert set(layer["hidden"]) <= {entry["value"] for entry in layer["legend"]}
+
+
 def test_search_stays_in_its_city_and_box(client: TestClient) -> None:
     assert get(client, "/api/search", q="雨水", city="town")["features"] == []
     assert get(client, "/api/search", q="雨水箅子", city="other", limit=3)["numberReturned"] == 3

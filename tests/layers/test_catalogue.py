@@ -73,6 +73,7 @@ def test_a_new_trade_is_one_file(tmp_path: Path) -> None:
         (("length = 50", 'length = "x"'), "fields.name.length", "integer"),
         (("[fields]", '[fields]\nid = { title = { zh = "一", en = "I" } }'), "-", "belongs to the system"),
         (("[style]", "[style"), "-", "TOML"),
+        (('name = "name"', 'name = "name"\nhidden = ["9"]'), "-", "no legend value"),
     ],
 )
 def test_a_wrong_file_names_file_key_and_reason(tmp_path: Path, change: tuple[str, str], key: str, reason: str) -> None:
