@@ -14,7 +14,8 @@ VALUES = [
     "1,2,3,4", "114,34.7,114.1,34.8", "{z}", "%25(x)s", "%25s", "[]", "{}", ";--", "' OR 1=1 --", "路", "𠀀", "$$", "pg_sleep(9)",
 ]  # fmt: skip
 PATHS = [
-    "/ogc/collections/{v}", "/ogc/collections/{v}/items", "/ogc/collections/component/items/{v}", "/ogc/styles/{v}", "/ogc/tileMatrixSets/{v}",
+    "/ogc/collections/{v}", "/ogc/collections/{v}/items", "/ogc/collections/component/items/{v}",
+    "/ogc/styles/{v}", "/ogc/tileMatrixSets/{v}",
     "/ogc/collections/component/tiles/{v}", "/ogc/collections/component/tiles/WebMercatorQuad/{v}/1/1", "/static/{v}", "/{v}",
     "/tiles/{v}/5/0/0", "/tiles/component/{v}/0/0", "/tiles/component/5/{v}/0", "/tiles/component/5/0/{v}",
 ]  # fmt: skip
