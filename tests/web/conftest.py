@@ -76,3 +76,13 @@ def screen(browser: Browser, showcase: Showcase) -> Iterator[Watched]:
         yield watched
     assert watched.outside == []
     assert watched.complaints == []
+
+
+@pytest.fixture(scope="session")
+def empty_house(server: Server, template: str) -> Iterator[str]:
+    """A server without any city."""
+    name = f"wanmi_empty_{uuid.uuid4().hex[:8]}"
+    server.create(name, template)
+    with serving(create_app(load_settings({}), server.app(name))) as origin:
+        yield origin
+    server.drop(name)

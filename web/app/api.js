@@ -112,10 +112,11 @@ export async function request(path, { signal: given, body } = {}) {
   }
 }
 
-/** A query string without empty values. @param {Record<string, string|number|null|undefined>} values */
+/** A query string without empty values; several values repeat their key. @param {Record<string, string|number|string[]|number[]|null|undefined>} values */
 export function query(values) {
-  const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return `?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}`;
+  const given = Object.entries(values).flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).map((one) => [key, one]))
+    .filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return `?${new URLSearchParams(given.map(([key, value]) => [String(key), String(value)]))}`;
 }
 
 /** @typedef {[number, number, number, number]} Bbox */
@@ -128,12 +129,12 @@ export const readLayers = (/** @type {string} */ city, /** @type {AbortSignal} *
 export const readStyle = (/** @type {string} */ theme, /** @type {string} */ city, /** @type {AbortSignal} */ signal) =>
   request(`/ogc/styles/${encodeURIComponent(theme)}${query({ city })}`, { signal });
 
-/** @param {{layer: string, by: string, city: string}} what @param {AbortSignal} signal */
-export const readStatistics = (what, signal) => request(`/api/statistics${query(what)}`, { signal });
+/** @param {{layer: string, by: string, city: string, bbox?: Bbox}} what @param {AbortSignal} signal */
+export const readStatistics = ({ bbox, ...what }, signal) => request(`/api/statistics${query({ ...what, bbox: bbox?.join(",") })}`, { signal });
 
-/** @param {{layer: string, city: string, bbox: Bbox|null, limit: number}} what @param {AbortSignal} signal */
-export const readItems = ({ layer, city, bbox, limit }, signal) =>
-  request(`/ogc/collections/${encodeURIComponent(layer)}/items${query({ city, bbox: bbox?.join(","), limit })}`, { signal });
+/** @param {{layer: string, city: string, bbox: Bbox|null, limit: number, any: Record<string, string[]>}} what any: field -> values of which one has to be met @param {AbortSignal} signal */
+export const readItems = ({ layer, city, bbox, limit, any }, signal) =>
+  request(`/ogc/collections/${encodeURIComponent(layer)}/items${query({ city, bbox: bbox?.join(","), limit, ...any })}`, { signal });
 
 /** The next page, by the link that the server gave; only its path, so nothing leaves the origin. @param {string} href @param {AbortSignal} signal */
 export function readNext(href, signal) {

@@ -2,6 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import * as api from "./api.js";
 import { lang, t, titled } from "./i18n.js";
+import { alone, toggled, withHidden } from "./legend.js";
 import { resource } from "./resource.js";
 import { decode, encode, sameButView } from "./url.js";
 
@@ -23,7 +24,9 @@ import { decode, encode, sameButView } from "./url.js";
  * @property {boolean} basemap
  * @property {number} minzoom
  * @property {number} detail_zoom
+ * @property {string|null} aggregate_by
  * @property {string|null} style_by
+ * @property {string[]} hidden  legend values that are off at first
  * @property {import("./format.js").Field[]} fields
  * @property {Record<string, import("./format.js").DomainValue[]>} domains
  * @property {LegendEntry[]} legend
@@ -39,6 +42,8 @@ export const theme = signal(/** @type {"light"|"dark"} */ ("light"));
 export const cityKey = signal(/** @type {string|null} */ (null));
 export const view = signal(/** @type {import("./url.js").View|null} */ (null));
 export const on = signal(/** @type {string[]|null} */ (null));
+/** Legend values that are off, of the layers where that differs from their file. */
+export const hide = signal(/** @type {import("./legend.js").Hidden} */ ({}));
 export const opacity = signal(/** @type {Record<string, number>} */ ({}));
 export const selection = signal(/** @type {import("./url.js").Selection|null} */ (null));
 export const list = signal(/** @type {import("./url.js").ListState|null} */ (null));
@@ -86,6 +91,21 @@ export function showLayer(layer, visible) {
   else set.delete(layer);
   on.value = [...set].sort();
 }
+
+/** One legend value off or on. @param {LayerInfo} layer @param {string} value */
+export const toggleValue = (layer, value) => { hide.value = toggled(layer, hide.peek(), value); };
+
+/** One legend value alone; asked again, all. @param {LayerInfo} layer @param {string} value */
+export const showAlone = (layer, value) => { hide.value = alone(layer, hide.peek(), value); };
+
+/** @param {LayerInfo} layer */
+export const showAllValues = (layer) => { hide.value = withHidden(layer, hide.peek(), []); };
+
+/** True where the tree is not as the layer files have it. */
+export const changed = computed(() => on.value !== null || Object.keys(hide.value).length > 0);
+
+/** Layers and legend values as the layer files have them. */
+export const resetLayers = () => batch(() => { on.value = null; hide.value = {}; });
 
 /** @param {string} layer @param {number} percent */
 export function setOpacity(layer, percent) {
@@ -140,6 +160,7 @@ function readAddress() {
       chooseCity(given.city);
     }
     on.value = given.on;
+    hide.value = given.hide;
     opacity.value = given.opacity;
     selection.value = given.selection;
     list.value = given.list;
@@ -161,7 +182,7 @@ export function linkAddress() {
   let reading = true;
   effect(() => {
     const next = encode({
-      city: cityKey.value, view: view.value, on: on.value, opacity: opacity.value, selection: selection.value, list: list.value,
+      city: cityKey.value, view: view.value, on: on.value, hide: hide.value, opacity: opacity.value, selection: selection.value, list: list.value,
       panel: panelOpen.value, theme: theme.value, lang: lang.value, measure: measureMode.value,
     });
     const now = window.location.hash;

@@ -1,6 +1,6 @@
 /**
  * The state of the screen in the fragment of the address, readable and short:
- * `#city=sample&at=14.25/30.27250/120.14500&on=case,component&sel=component:12&list=case@view&theme=dark&lang=en`.
+ * `#city=sample&at=14.25/30.27250/120.14500&on=case,component&hide=case:closed~feedback&sel=component:12&list=case@view&theme=dark&lang=en`.
  */
 
 /**
@@ -11,6 +11,7 @@
  * @property {string|null} city
  * @property {View|null} view
  * @property {string[]|null} on          layers switched on; null = as the layer files say
+ * @property {Record<string, string[]>} hide  layer -> legend values that are off, only where that differs from the layer files
  * @property {Record<string, number>} opacity  layer -> percent, only what differs from 100
  * @property {Selection|null} selection
  * @property {ListState|null} list
@@ -22,7 +23,7 @@
 
 /** @returns {UrlState} */
 export const emptyState = () => ({
-  city: null, view: null, on: null, opacity: {}, selection: null, list: null, panel: true, theme: null, lang: null, measure: null,
+  city: null, view: null, on: null, hide: {}, opacity: {}, selection: null, list: null, panel: true, theme: null, lang: null, measure: null,
 });
 
 /**
@@ -50,6 +51,25 @@ export function decodeView(text) {
   return { lon, lat, zoom, bearing, pitch };
 }
 
+/** Layer ids as the registry allows them. */
+const NAME = /^[a-z][a-z0-9_]{0,47}$/;
+
+/** Signs with a meaning of their own in a list of values; inside a value they are written as in `%7E`. */
+const SIGNS = /[%,:~]/g;
+const hex = (/** @type {string} */ sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`;
+
+/** `case:closed~feedback,tree:`; a layer without values has all of them on, against its file. @param {Record<string, string[]>} hide */
+export const encodeHide = (hide) => Object.entries(hide).sort(([a], [b]) => (a < b ? -1 : 1))
+  .map(([layer, values]) => `${layer}:${values.map((value) => value.replace(SIGNS, hex)).join("~")}`).join(",");
+
+/** @param {string} text @returns {Record<string, string[]>} */
+export function decodeHide(text) {
+  const whole = (/** @type {string} */ value) => value.replace(/%(25|2C|3A|7E)/gi, (_, code) => String.fromCharCode(parseInt(code, 16)));
+  return Object.fromEntries(text.split(",").map((part) => part.split(":"))
+    .filter(([layer, values, ...more]) => NAME.test(layer) && values !== undefined && !more.length)
+    .map(([layer, values]) => [layer, [...new Set(values.split("~").filter(Boolean).map(whole))]]));
+}
+
 /** @param {UrlState} state @returns {string} fragment with the leading # */
 export function encode(state) {
   /** @type {string[]} */
@@ -58,6 +78,7 @@ export function encode(state) {
   if (state.city) add("city", state.city);
   if (state.view) add("at", encodeView(state.view));
   if (state.on) add("on", [...state.on].sort().join(","));
+  if (Object.keys(state.hide).length) add("hide", encodeHide(state.hide));
   const faded = Object.entries(state.opacity).filter(([, percent]) => percent !== 100).sort(([a], [b]) => (a < b ? -1 : 1));
   if (faded.length) add("opacity", faded.map(([layer, percent]) => `${layer}:${percent}`).join(","));
   if (state.selection) add("sel", `${state.selection.layer}:${state.selection.id}`);
@@ -68,9 +89,6 @@ export function encode(state) {
   if (state.measure) add("measure", state.measure);
   return `#${parts.join("&")}`;
 }
-
-/** Layer ids as the registry allows them. */
-const NAME = /^[a-z][a-z0-9_]{0,47}$/;
 
 /** @param {string} text @returns {Record<string, number>} */
 function decodeOpacity(text) {
@@ -88,6 +106,7 @@ export function decode(hash) {
   if (/^[\w.-]{1,64}$/.test(text("city"))) state.city = text("city");
   if (given.has("at")) state.view = decodeView(text("at"));
   if (given.has("on")) state.on = text("on").split(",").filter((name) => NAME.test(name)).sort();
+  if (given.has("hide")) state.hide = decodeHide(text("hide"));
   if (given.has("opacity")) state.opacity = decodeOpacity(text("opacity"));
   const selected = /^([a-z][a-z0-9_]*):([1-9]\d{0,15})$/.exec(text("sel"));
   if (selected) state.selection = { layer: selected[1], id: Number(selected[2]) };

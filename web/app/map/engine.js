@@ -4,8 +4,11 @@ import { readStyle, doubt, online } from "../api.js";
 import { lang, t } from "../i18n.js";
 import { resource } from "../resource.js";
 import * as state from "../state.js";
+import { shownValues } from "../legend.js";
+import { filterOf } from "./filter.js";
 import { LOCALES } from "./locale.js";
-import { PLACE, SELECTION, isCells, layerOf, paintAt, prepareStyle } from "./style.js";
+import { isCells, layerOf } from "./parts.js";
+import { PLACE, SELECTION, drawnAs, paintAt, prepareStyle } from "./style.js";
 
 /** @typedef {import("../url.js").View} View */
 
@@ -22,6 +25,12 @@ export const retryStyle = () => style.retry();
 export const hollow = computed(() => new Set((style.state.value.data?.layers ?? [])
   .filter((/** @type {any} */ layer) => layer.type === "fill" && typeof layer.paint?.["fill-opacity"] === "number" && layer.paint["fill-opacity"] < 0.1)
   .map((/** @type {any} */ layer) => layerOf(layer))));
+
+/** What the legends leave out, by layer. */
+const filters = computed(() => new Map(state.layers.value.flatMap((layer) => {
+  const values = shownValues(layer, state.hide.value);
+  return values ? [[layer.id, filterOf(layer, values, state.theme.value === "dark")]] : [];
+})));
 
 /** The style as the server gave it, for opacities and roles of the layers. @type {any} */
 let original = null;
@@ -47,8 +56,9 @@ function hasWebGL2() {
   }
 }
 
+const switches = () => ({ on: state.on.peek() ? new Set(state.on.peek()) : null, opacity: state.opacity.peek(), filters: filters.peek() });
 const wanted = () => ({
-  on: state.on.peek() ? new Set(state.on.peek()) : null, opacity: state.opacity.peek(), origin: window.location.origin,
+  ...switches(), origin: window.location.origin,
   selection: collection(selectedGeometry.peek()), place: placeCollection(), dark: state.theme.peek() === "dark",
 });
 
@@ -90,17 +100,20 @@ function watchDrawing(drawn) {
   drawn.on("webglcontextrestored", () => { state.mapTrouble.value = null; });
 }
 
-/** Shows what is on and how strong, without a new style. @param {any} drawn */
+const same = (/** @type {any} */ a, /** @type {any} */ b) => JSON.stringify(a) === JSON.stringify(b);
+
+/** Shows what is on, which values of it and how strong, without a new style. @param {any} drawn */
 function applySwitches(drawn) {
-  const on = new Set(state.shown.peek());
-  const opacity = state.opacity.peek();
+  const now = switches();
   for (const layer of original?.layers ?? []) {
-    const id = layerOf(layer);
-    if (!id || !drawn.getLayer(layer.id)) continue;
-    const visibility = on.has(id) ? "visible" : "none";
-    if (drawn.getLayoutProperty(layer.id, "visibility") !== visibility) drawn.setLayoutProperty(layer.id, "visibility", visibility);
-    for (const [name, value] of Object.entries(paintAt(layer, opacity[id] ?? 100))) {
-      if (JSON.stringify(drawn.getPaintProperty(layer.id, name)) !== JSON.stringify(value)) drawn.setPaintProperty(layer.id, name, value);
+    if (!layerOf(layer) || !drawn.getLayer(layer.id)) continue;
+    const { filter, layout, paint } = drawnAs(layer, now);
+    if (!same(drawn.getFilter(layer.id), filter)) drawn.setFilter(layer.id, filter ?? null);
+    for (const [name, value] of Object.entries(layout)) {
+      if (!same(drawn.getLayoutProperty(layer.id, name), value)) drawn.setLayoutProperty(layer.id, name, value);
+    }
+    for (const [name, value] of Object.entries({ ...paintAt(layer, 100), ...paint })) {
+      if (!same(drawn.getPaintProperty(layer.id, name), value)) drawn.setPaintProperty(layer.id, name, value);
     }
   }
 }
@@ -155,6 +168,7 @@ function follow(library, container) {
   effect(() => {
     state.shown.value;
     state.opacity.value;
+    filters.value;
     if (map.value && state.layers.value.length) untracked(() => applySwitches(map.peek()));
   });
   effect(() => { const data = collection(selectedGeometry.value); map.value?.getSource(SELECTION)?.setData(data); });

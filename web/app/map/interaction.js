@@ -2,7 +2,8 @@
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import * as api from "../api.js";
 import { metresPerPixel } from "../format.js";
-import { announce, bounds, cityKey, layerById, layers, measureMode, place, pointer, revision, selection, shown, view } from "../state.js";
+import { passes, shownValues } from "../legend.js";
+import { announce, bounds, cityKey, hide, layerById, layers, measureMode, place, pointer, revision, selection, shown, view } from "../state.js";
 import { t } from "../i18n.js";
 import { resource } from "../resource.js";
 import { fit, flyTo, map, pickable, reducedMotion, selectedGeometry } from "./engine.js";
@@ -14,6 +15,8 @@ let sought = "";
 
 const REACH = 6;
 const MOST = 40;
+/** The server counts hidden objects too, so more are asked for where values are off. */
+const MOST_HIDDEN = 100;
 
 /** Objects under the last click, or the one that was chosen elsewhere. */
 export const hits = resource((abort, /** @type {(abort: AbortSignal) => Promise<Feature[]>} */ read) => read(abort));
@@ -73,6 +76,7 @@ function askable() {
   const zoom = view.peek()?.zoom ?? 0;
   return layers.peek()
     .filter((layer) => shown.peek().has(layer.id) && !layer.basemap && zoom >= layer.minzoom && !(layer.points && zoom < layer.detail_zoom))
+    .filter((layer) => shownValues(layer, hide.peek())?.length !== 0)
     .sort((a, b) => dimension(a) - dimension(b))
     .map((layer) => layer.id);
 }
@@ -83,18 +87,25 @@ function choose(index) {
   selection.value = hit ? { layer: hit.layer, id: hit.id } : null;
 }
 
+/** False for what the legend hides. @param {Feature} feature */
+export function inSight(feature) {
+  const layer = layerById.value.get(feature.layer);
+  return !layer || passes(layer, hide.value, feature.properties);
+}
+
 /** Looks at what lies at a position. @param {import("../coordinates.js").Position} at */
 export async function lookAt({ lon, lat }) {
   const zoom = view.peek()?.zoom ?? 0;
   const names = askable();
+  const filtered = layers.peek().some((layer) => names.includes(layer.id) && shownValues(layer, hide.peek()) !== null);
   const read = async (/** @type {AbortSignal} */ abort) => {
     if (!names.length) return [];
     const radius = Number((metresPerPixel(zoom, lat) * REACH).toFixed(3));
     const found = await api.identify(
-      { lon: Number(lon.toFixed(7)), lat: Number(lat.toFixed(7)), radius_m: radius, layers: names.join(","), city: cityKey.peek() ?? "", limit: MOST },
+      { lon: Number(lon.toFixed(7)), lat: Number(lat.toFixed(7)), radius_m: radius, layers: names.join(","), city: cityKey.peek() ?? "", limit: filtered ? MOST_HIDDEN : MOST },
       abort,
     );
-    return found.features.map((/** @type {any} */ feature) => asFeature(feature))
+    return found.features.map((/** @type {any} */ feature) => asFeature(feature)).filter(inSight)
       .sort((/** @type {Feature} */ a, /** @type {Feature} */ b) => rank(a) - rank(b) || (rank(a) === 2 ? extent(a) - extent(b) : 0));
   };
   let reading = Promise.resolve();

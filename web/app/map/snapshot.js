@@ -4,7 +4,8 @@
  */
 import { formatMoment, metresPerPixel, scaleBar, formatLength, scaleDenominator, formatNumber } from "../format.js";
 import { lang, t, titled } from "../i18n.js";
-import { city, groups, layers, shown, theme, view } from "../state.js";
+import { hiddenValues } from "../legend.js";
+import { city, groups, hide, layers, shown, theme, view } from "../state.js";
 import { hollow, map } from "./engine.js";
 
 const FONT = '"PingFang SC","Noto Sans SC","Noto Sans CJK SC","Microsoft YaHei",sans-serif';
@@ -27,7 +28,10 @@ export function legendLines() {
       const line = (/** @type {import("../state.js").LegendEntry} */ entry, /** @type {string} */ text) =>
         ({ text, heading: false, colour: dark ? entry.colour_dark : entry.colour, symbol: hollow.peek().has(layer.id) ? "hollow" : entry.symbol });
       if (layer.legend.length === 1) return [line(layer.legend[0], titled(layer.title))];
-      return [{ text: titled(layer.title), heading: true, colour: "", symbol: "" }, ...layer.legend.map((entry) => line(entry, titled(entry)))];
+      const off = new Set(/** @type {(string|null)[]} */ (hiddenValues(layer, hide.peek())));
+      const entries = layer.legend.filter((entry) => !off.has(entry.value));
+      if (!entries.length) return [];
+      return [{ text: titled(layer.title), heading: true, colour: "", symbol: "" }, ...entries.map((entry) => line(entry, titled(entry)))];
     });
 }
 

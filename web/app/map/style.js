@@ -3,7 +3,13 @@
  * (selection, found place) on top. Pure, tested without a browser.
  */
 
-/** @typedef {{on: Set<string>|null, opacity: Record<string, number>, origin: string, selection: object, place: object, dark: boolean}} Wanted */
+import { filtered } from "./filter.js";
+import { layerOf } from "./parts.js";
+
+/**
+ * @typedef {{on: Set<string>|null, opacity: Record<string, number>, filters: Map<string, import("./filter.js").Filter>}} Switches
+ * @typedef {Switches & {origin: string, selection: object, place: object, dark: boolean}} Wanted
+ */
 
 export const SELECTION = "wanmi-selection";
 export const PLACE = "wanmi-place";
@@ -62,11 +68,15 @@ function selectionLayers(dark) {
   ];
 }
 
-/** Which layer of the registry a style layer draws. @param {any} layer @returns {string|null} */
-export const layerOf = (layer) => layer.metadata?.["wanmi:layer"] ?? null;
-
-/** True for what counts points by cells, and its numbers. @param {any} layer */
-export const isCells = (layer) => ["cells", "cell-label"].includes(layer.metadata?.["wanmi:part"]);
+/** A style layer as it is drawn now: on or off, without what the legend hides, at its strength. @param {any} layer as the server gave it @param {Switches} switches @returns {any} */
+export function drawnAs(layer, { on, opacity, filters }) {
+  const id = layerOf(layer);
+  if (!id) return layer;
+  const visibility = on ? (on.has(id) ? "visible" : "none") : layer.layout?.visibility ?? "visible";
+  const kept = filtered(layer, filters.get(id));
+  const paint = { ...kept.paint, ...(opacity[id] === undefined ? {} : paintAt(layer, opacity[id])) };
+  return { ...kept, layout: { ...kept.layout, visibility }, paint };
+}
 
 /** @param {string} address @param {string} origin */
 export const absolute = (address, origin) => (address.startsWith("/") ? origin + address : address);
@@ -76,19 +86,13 @@ export const absolute = (address, origin) => (address.startsWith("/") ? origin +
  * @param {Wanted} wanted
  * @returns {any} a new style
  */
-export function prepareStyle(style, { on, opacity, origin, selection, place, dark }) {
+export function prepareStyle(style, { origin, selection, place, dark, ...switches }) {
   const sources = Object.fromEntries(Object.entries(style.sources).map(([id, source]) => [id, {
     ...source,
     ...(source.tiles ? { tiles: source.tiles.map((/** @type {string} */ address) => absolute(address, origin)) } : {}),
     ...(typeof source.url === "string" ? { url: absolute(source.url, origin) } : {}),
   }]));
-  const layers = style.layers.map((/** @type {any} */ layer) => {
-    const id = layerOf(layer);
-    if (!id) return layer;
-    const visibility = on ? (on.has(id) ? "visible" : "none") : layer.layout?.visibility ?? "visible";
-    const paint = { ...layer.paint, ...(opacity[id] === undefined ? {} : paintAt(layer, opacity[id])) };
-    return { ...layer, layout: { ...layer.layout, visibility }, paint };
-  });
+  const layers = style.layers.map((/** @type {any} */ layer) => drawnAs(layer, switches));
   sources[SELECTION] = { type: "geojson", data: selection };
   sources[PLACE] = { type: "geojson", data: place };
   return { ...style, sources, layers: [...layers, ...selectionLayers(dark)] };

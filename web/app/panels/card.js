@@ -2,9 +2,9 @@
 import { formatPosition } from "../coordinates.js";
 import { formatValue, isEmpty } from "../format.js";
 import { lang, t, titled } from "../i18n.js";
-import { cardOpen, closeCard, hitIndex, hits, retryCard, shownHit, turnPage, zoomTo } from "../map/interaction.js";
+import { cardOpen, closeCard, hitIndex, hits, inSight, retryCard, shownHit, turnPage, zoomTo } from "../map/interaction.js";
 import { focusMap } from "../map/engine.js";
-import { layerById, mapState, openList, place } from "../state.js";
+import { layerById, mapState, openList, place, showAllValues } from "../state.js";
 import { copy, html, Icon, IconButton, Notice, ReadingState } from "../ui.js";
 
 /** @typedef {import("../state.js").Feature} Feature */
@@ -79,6 +79,8 @@ export function Card() {
   return html`<${Frame} title=${name || titled(layer.title)} kind=${titled(layer.title)}>
     <div class="body" tabindex="0" role="group" aria-label=${name || titled(layer.title)}>
       ${hit.geometry ? null : html`<p class="unplaced"><${Icon} name="info" size=${14} /> ${t("card_unplaced")}</p>`}
+      ${inSight(hit) ? null : html`<p class="unplaced"><${Icon} name="eye-off" size=${14} /> ${t("card_hidden")}
+        <button type="button" class="link" onClick=${() => showAllValues(layer)}>${t("legend_all")}</button></p>`}
       <${Attributes} hit=${hit} layer=${layer} />
       <p class="version">${t("card_version", { version: String(hit.properties.version ?? "—"), id: hit.id })}</p>
     </div>

@@ -1,12 +1,13 @@
 /** The layer tree: by group, with legend, counts, opacity and why something cannot be seen now. */
 import { computed, effect, signal, untracked } from "@preact/signals";
-import * as api from "../api.js";
+import { countOr, countText, isFiltered, readCounts, shownCount, shownUnplaced } from "../counts.js";
 import { formatMoment, formatNumber } from "../format.js";
 import { t, titled } from "../i18n.js";
+import { cellsFollow } from "../legend.js";
 import { fit, hollow, map } from "../map/engine.js";
-import { resource } from "../resource.js";
 import * as state from "../state.js";
 import { html, Icon, IconButton, Notice, ReadingState, Swatch } from "../ui.js";
+import { Legend } from "./legend.js";
 
 /** @typedef {import("../state.js").LayerInfo} LayerInfo */
 
@@ -17,44 +18,18 @@ const opened = signal(/** @type {Record<string, boolean>} */ ({}));
 const detailed = signal(/** @type {string|null} */ (null));
 const closedGroups = signal(/** @type {Set<string>} */ (new Set()));
 
-/** Counts by legend value, read when a legend is open. @type {Map<string, ReturnType<typeof countsOf>>} */
-const counts = new Map();
-/** Of which city and reading of the registry they are. @type {Map<string, string>} */
-const countedFor = new Map();
-const countsOf = (/** @type {string} */ layer, /** @type {string} */ by) => resource(
-  async (abort, /** @type {string} */ city) => {
-    const found = await api.readStatistics({ layer, by, city }, abort);
-    return new Map(found.items.map((/** @type {{key: string|null, count: number}} */ item) => [item.key, item.count]));
-  },
-);
-
-/** @param {LayerInfo} layer */
-function legendCounts(layer) {
-  if (!layer.style_by) return null;
-  if (!counts.has(layer.id)) counts.set(layer.id, countsOf(layer.id, layer.style_by));
-  return counts.get(layer.id) ?? null;
-}
-
 const hasValues = (/** @type {LayerInfo} */ layer) => layer.legend.length > 1;
 const isOpen = (/** @type {LayerInfo} */ layer) =>
   opened.value[layer.id] ?? (hasValues(layer) && !layer.basemap && state.shown.value.has(layer.id) && layer.count > 0);
 
-/** Reads the counts of open legends, again when the registry was read again. */
+/** Reads the counts of open legends and of layers with values off, again when the registry was read again. */
 export function linkLegends() {
   effect(() => {
-    const wanted = state.layers.value.filter((layer) => layer.style_by && isOpen(layer));
+    const wanted = state.layers.value.filter((layer) => layer.style_by && layer.count > 0 && (isOpen(layer) || isFiltered(layer)));
     const read = state.registry.state.value.at;
     const city = state.cityKey.value;
     if (!city || !read) return;
-    untracked(() => {
-      for (const layer of wanted) {
-        const reading = legendCounts(layer);
-        const key = `${city}/${read}`;
-        if (!reading || countedFor.get(layer.id) === key) continue;
-        countedFor.set(layer.id, key);
-        void reading.load(city);
-      }
-    });
+    untracked(() => wanted.forEach((layer) => readCounts(layer, city, read)));
   });
 }
 
@@ -71,25 +46,8 @@ function scaleHint(layer) {
     const there = () => map.peek()?.easeTo({ zoom: layer.minzoom + 0.01 });
     return html`<button type="button" class="link scale-hint" onClick=${there}>${t("layer_zoom_in", { zoom: layer.minzoom })}</button>`;
   }
-  if (layer.points && zoom < layer.detail_zoom) return html`<span class="scale-hint">${t("layer_cells")}</span>`;
+  if (layer.points && zoom < layer.detail_zoom) return html`<span class="scale-hint">${t(isFiltered(layer) && !cellsFollow(layer) ? "layer_cells_all" : "layer_cells")}</span>`;
   return null;
-}
-
-/** @param {{layer: LayerInfo}} properties */
-function Legend({ layer }) {
-  const reading = legendCounts(layer);
-  const current = reading?.state.value;
-  const numbers = current?.data;
-  const listed = new Set(layer.legend.map((entry) => entry.value));
-  const others = numbers ? [...numbers].filter(([key]) => !listed.has(key)).reduce((sum, [, count]) => sum + count, 0) : 0;
-  const dark = state.theme.value === "dark";
-  const number = (/** @type {number|undefined} */ value) => (numbers ? formatNumber(value ?? 0, 0) : current?.status === "failed" ? "—" : "…");
-  return html`<ul class="legend">
-    ${layer.legend.map((entry) => html`<li key=${entry.value}><${Swatch} entry=${entry} dark=${dark} /><span class="name">${titled(entry)}</span>
-      ${layer.style_by ? html`<span class="count">${number(numbers?.get(entry.value))}</span>` : null}</li>`)}
-    ${others ? html`<li><span class="swatch"></span><span class="name">${t("legend_null")}</span><span class="count">${formatNumber(others, 0)}</span></li>` : null}
-    ${current?.status === "failed" ? html`<li><button type="button" class="link" onClick=${() => reading?.retry()}>${t("retry")}</button></li>` : null}
-  </ul>`;
 }
 
 /** What is asked for less often: strength, meaning, source. @param {{layer: LayerInfo}} properties */
@@ -114,12 +72,19 @@ function RowTools({ layer, name }) {
   </span>`;
 }
 
+/** How many there are, and how many of them are shown. @param {{layer: LayerInfo, name: string}} properties */
+function Count({ layer, name }) {
+  const words = { layer: name, count: formatNumber(layer.count, 0), shown: countOr(layer, shownCount(layer)) };
+  return html`<span class="count" title=${t(isFiltered(layer) ? "count_shown_title" : "count_title", words)}>${countText(layer)}</span>`;
+}
+
 /** @param {{layer: LayerInfo}} properties */
 function Row({ layer }) {
   const name = titled(layer.title);
   const visible = state.shown.value.has(layer.id);
   const open = hasValues(layer) && isOpen(layer);
   const empty = layer.count === 0;
+  const unplaced = shownUnplaced(layer);
   const single = layer.legend.length === 1 ? layer.legend[0] : null;
   return html`<li class=${`layer ${visible ? "on" : ""} ${empty ? "none" : ""}`} data-layer=${layer.id}>
     <div class="row">
@@ -128,12 +93,11 @@ function Row({ layer }) {
       <label title=${empty ? t("layer_no_data") : name}><input type="checkbox" checked=${visible} aria-label=${t("layer_show", { layer: name })}
         onChange=${(/** @type {Event} */ event) => state.showLayer(layer.id, /** @type {HTMLInputElement} */ (event.target).checked)} />
         ${single ? html`<${Swatch} entry=${single} dark=${state.theme.value === "dark"} hollow=${hollow.value.has(layer.id)} />` : null}<span class="name">${name}</span></label>
-      <${RowTools} layer=${layer} name=${name} />
-      <span class="count" title=${t("count_title", { layer: name, count: formatNumber(layer.count, 0) })}>${formatNumber(layer.count, 0)}</span>
+      <span class="row-end"><${RowTools} layer=${layer} name=${name} /><${Count} layer=${layer} name=${name} /></span>
     </div>
     ${scaleHint(layer)}
     ${open ? html`<${Legend} layer=${layer} />` : null}
-    ${layer.unplaced && visible ? html`<p class="hint note">${t("layer_unplaced", { count: formatNumber(layer.unplaced, 0) })}</p>` : null}
+    ${unplaced && visible ? html`<p class="hint note">${t("layer_unplaced", { count: formatNumber(unplaced, 0) })}</p>` : null}
     ${detailed.value === layer.id ? html`<${Details} layer=${layer} />` : null}
   </li>`;
 }
@@ -177,7 +141,7 @@ export function LayerPanel() {
   const busy = ["loading", "refreshing"].includes(state.registry.state.value.status);
   return html`<aside class="left" aria-label=${t("layers")}>
     <header class="panel-head"><h2>${t("layers")}</h2>
-      ${state.on.value ? html`<${IconButton} icon="eye" label=${t("layers_reset")} onClick=${() => { state.on.value = null; }} />` : null}
+      ${state.changed.value ? html`<${IconButton} icon="eye" label=${t("layers_reset")} onClick=${state.resetLayers} />` : null}
       <${IconButton} icon=${busy ? "loader-circle" : "refresh-cw"} class=${busy ? "turning" : ""} label=${t("layers_refresh")} shortcut="R" onClick=${() => { state.revision.value += 1; }} />
       <${IconButton} icon="chevron-left" label=${t("layers_close")} shortcut="L" onClick=${() => { state.panelOpen.value = false; }} /></header>
     <div class="filter"><input type="search" id="layer-filter" value=${filter.value} placeholder=${t("layers_filter")} aria-label=${t("layers_filter")}

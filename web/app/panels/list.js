@@ -2,13 +2,15 @@
 import { effect, signal, untracked } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import * as api from "../api.js";
+import { countText, isFiltered, shownUnplaced } from "../counts.js";
 import { formatCount, formatNumber, formatValue } from "../format.js";
 import { lang, t, titled } from "../i18n.js";
 import { asFeature, showFeature } from "../map/interaction.js";
 import { focusMap } from "../map/engine.js";
+import { hiddenValues, shownValues } from "../legend.js";
 import { resource } from "../resource.js";
 import * as state from "../state.js";
-import { html, IconButton, Notice, ReadingState } from "../ui.js";
+import { html, Icon, IconButton, Notice, ReadingState } from "../ui.js";
 
 /** @typedef {import("../state.js").LayerInfo} LayerInfo */
 /** @typedef {{features: import("../state.js").Feature[], matched: number, exact: boolean, next: string|null}} Page */
@@ -25,8 +27,11 @@ const asPage = (answer, layer) => ({
   next: (answer.links ?? []).find((/** @type {any} */ link) => link.rel === "next")?.href ?? null,
 });
 
-const first = resource(async (abort, /** @type {string} */ layer, /** @type {string} */ city, /** @type {import("../api.js").Bbox|null} */ bbox) =>
-  asPage(await api.readItems({ layer, city, bbox, limit: PAGE }, abort), layer));
+const first = resource(async (abort, /** @type {string} */ layer, /** @type {string} */ city, /** @type {import("../api.js").Bbox|null} */ bbox, /** @type {Record<string, string[]>} */ any) => {
+  // with no value on nothing is shown, and no parameter says that
+  if (Object.values(any).some((values) => !values.length)) return { features: [], matched: 0, exact: true, next: null };
+  return asPage(await api.readItems({ layer, city, bbox, limit: PAGE, any }, abort), layer);
+});
 /** All rows loaded so far. @type {import("../state.js").Feature[]} */
 let rows = [];
 const loaded = signal(0);
@@ -35,7 +40,13 @@ const more = resource((abort, /** @type {string} */ href, /** @type {string} */ 
 /** The table, once it stands. @type {any} */
 let table = null;
 
-/** Reads the first page when layer, scope, city or view change. */
+/** The legend as conditions of the server. @param {LayerInfo|undefined} layer @returns {Record<string, string[]>} */
+function conditions(layer) {
+  const values = layer ? shownValues(layer, state.hide.value) : null;
+  return layer?.style_by && values ? { [layer.style_by]: values } : {};
+}
+
+/** Reads the first page when layer, legend, scope, city or view change. */
 export function linkList() {
   let timer = 0;
   let before = "";
@@ -44,12 +55,13 @@ export function linkList() {
     const city = state.cityKey.value;
     const known = state.layers.value.length > 0;
     state.revision.value;
+    const any = wanted ? conditions(state.layerById.value.get(wanted.layer)) : {};
     const bbox = wanted?.scope === "view" ? state.bounds.value : null;
     window.clearTimeout(timer);
     if (!wanted || !city || !known) return;
     if (wanted.scope === "view" && !bbox) return;
     const kind = `${wanted.layer}@${wanted.scope}@${city}`;
-    const read = () => { void first.load(wanted.layer, city, bbox); };
+    const read = () => { void first.load(wanted.layer, city, bbox, any); };
     if (kind !== before) { untracked(() => first.clear()); read(); }
     else timer = window.setTimeout(read, 350);
     before = kind;
@@ -192,14 +204,26 @@ function Table({ layer, reading }) {
   return html`<div class="table" onKeyDown=${onKey}><div ref=${box}></div></div>`;
 }
 
+/** Says that the legend leaves values out, and takes them in again. @param {{layer: LayerInfo}} properties */
+function HiddenValues({ layer }) {
+  const off = new Set(/** @type {(string|null)[]} */ (hiddenValues(layer, state.hide.value)));
+  if (!off.size) return null;
+  const names = layer.legend.filter((entry) => off.has(entry.value)).map(titled);
+  const text = names.length === 1 ? t("list_hidden_one", { value: names[0] }) : t("list_hidden", { count: names.length });
+  return html`<button type="button" class="chip" title=${t("list_hidden_title", { values: names.join(t("comma")) })} onClick=${() => state.showAllValues(layer)}>
+    <${Icon} name="eye-off" size=${13} /><span>${text}</span><span class="link">${t("legend_all")}</span></button>`;
+}
+
 /** @param {{layer: LayerInfo, wanted: import("../url.js").ListState, reading: import("../resource.js").Reading<Page>}} properties */
 function Counts({ layer, wanted, reading }) {
   const page = reading.data;
   const selected = state.selection.value;
+  const unplaced = shownUnplaced(layer);
   const missing = selected?.layer === layer.id && loaded.value > 0 && !loadedRow(selected.id);
   return html`<div class="counts"><strong aria-live="polite" data-count=${page?.matched}>${page ? t("list_count", { count: formatCount(page.matched, page.exact, lang.value) }) : "…"}</strong>
     ${page && loaded.value < page.matched ? html`<span>${t("list_loaded", { count: formatNumber(loaded.value, 0) })}</span>` : null}
-    ${wanted.scope === "view" && layer.unplaced ? html`<span>${t("list_unplaced", { count: formatNumber(layer.unplaced, 0) })}</span>` : null}
+    <${HiddenValues} layer=${layer} />
+    ${wanted.scope === "view" && unplaced ? html`<span>${t("list_unplaced", { count: formatNumber(unplaced, 0) })}</span>` : null}
     ${missing ? html`<span class="missing">${t(wanted.scope === "view" && page && loaded.value >= page.matched ? "list_out_of_view" : "list_not_loaded")}</span>` : null}</div>`;
 }
 
@@ -211,7 +235,7 @@ function Head({ wanted }) {
   return html`<header class="panel-head"><h2 class="visually-hidden">${t("list")}</h2>
     <select id="list-layer" aria-label=${t("list_layer")} value=${wanted.layer} onChange=${choose}>
       ${state.groups.value.map((group) => html`<optgroup label=${titled(group.title)}>${state.layers.value.filter((layer) => layer.group === group.id)
-        .map((layer) => html`<option value=${layer.id} selected=${layer.id === wanted.layer}>${titled(layer.title)}　${formatNumber(layer.count, 0)}</option>`)}</optgroup>`)}
+        .map((layer) => html`<option value=${layer.id} selected=${layer.id === wanted.layer}>${titled(layer.title)}　${countText(layer)}</option>`)}</optgroup>`)}
     </select>
     <fieldset class="scope"><legend class="visually-hidden">${t("list_scope")}</legend>
       ${state.mapState.value === "nowebgl" ? null : scope("view", t("list_scope_view"))}${scope("city", t("list_scope_city"))}</fieldset>
@@ -231,7 +255,7 @@ export function ListPanel() {
     ${!layer ? (state.layers.value.length ? html`<${Notice} icon="inbox" text=${t("unknown_layer", { layer: wanted.layer })} />` : html`<${Notice} icon="loader-circle" spin text=${t("loading")} />`) : html`
       <${Counts} layer=${layer} wanted=${wanted} reading=${reading} />
       <${ReadingState} reading=${reading} failed=${t("list_failed")} onRetry=${() => first.retry()} />
-      ${reading.data && reading.data.matched === 0 ? html`<${Notice} icon="inbox" text=${t(wanted.scope === "view" ? "list_empty_view" : "list_empty_city", { layer: name })} />` : null}
+      ${reading.data && reading.data.matched === 0 ? html`<${Notice} icon="inbox" text=${t(isFiltered(layer) ? "list_empty_shown" : wanted.scope === "view" ? "list_empty_view" : "list_empty_city", { layer: name })} />` : null}
       ${reading.data && reading.data.matched > 0 ? html`<${Table} layer=${layer} reading=${reading} />` : null}
       ${more.state.value.status === "failed" || more.state.value.status === "stale" ? html`<div class="stale" role="alert"><span>${t("list_more_failed")}</span>
         <button type="button" class="link" onClick=${() => loadMore(layer)}>${t("retry")}</button></div>` : null}`}
