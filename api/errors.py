@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from psycopg_pool import PoolClosed, PoolTimeout
 from starlette.exceptions import HTTPException
 
+from grid_coding.errors import BilingualError
 from tiles.grids import TileError
 
 __all__ = ["ApiError", "bad_request", "not_found", "problem", "register_error_handlers"]
@@ -22,15 +23,13 @@ RETRY_SECONDS = "2"
 log = logging.getLogger("wanmi.api")
 
 
-class ApiError(Exception):
+class ApiError(BilingualError):
     """An error with a status, a stable slug, a sentence in both languages and, where there is one, field and value."""
 
     def __init__(self, status: int, slug: str, zh: str, en: str, field: str | None = None, value: object = None) -> None:
-        super().__init__(en)
+        super().__init__(zh, en)
         self.status = status
         self.slug = slug
-        self.zh = zh
-        self.en = en
         self.field = field
         self.value = value
 

@@ -6,23 +6,23 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from grid_coding.errors import BilingualError
+
 __all__ = ["FileFault", "ImportReport", "RowFault"]
 
 # A file of a million bad rows must not make a report of a million lines; the totals stay exact.
 MOST_ROWS = 1000
 
 
-class FileFault(ValueError):
+class FileFault(BilingualError):
     """The file as a whole cannot be taken (encoding, coordinate system, layout); nothing was read into the database.
 
     ``row`` counts from 1; 0 = no single row is to blame.
     """
 
     def __init__(self, rule: str, zh: str, en: str, field: str | None = None, value: str | None = None, row: int = 0) -> None:
-        super().__init__(f"{zh} / {en}")
+        super().__init__(zh, en)
         self.rule = rule
-        self.zh = zh
-        self.en = en
         self.field = field
         self.value = value
         self.row = row

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from data.checks import check_columns
 from data.loading import insert_staged, stage, staged_faults
 from data.sample.city import DEFAULT_SEED, KEY, city_row, make
+from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
 from spatial.cities import City, CityError, add_city, city_or_none
 from spatial.tables import LAYER_SCHEMA
@@ -36,7 +37,7 @@ def make_sample(
 
     Raises:
         CityError: there is a sample city already.
-        ValueError: unknown size or profile, or a row that breaks a rule (then the generator is wrong).
+        BilingualError: unknown size or profile, or a row that breaks a rule (then the generator is wrong).
     """
     made = SampleMade()
     with engine.begin() as connection:
@@ -57,7 +58,7 @@ def make_sample(
             if faults:
                 first = faults[0]
                 where = f"{table.layer} {first.row} {first.field}={first.value!r}"
-                raise ValueError(f"示范城市不合规则：{where}：{first.zh} / the sample city breaks a rule: {where}: {first.en}")
+                raise BilingualError(f"示范城市不合规则：{where}：{first.zh}", f"the sample city breaks a rule: {where}: {first.en}")
             made.rows[table.layer] = made.rows.get(table.layer, 0) + insert_staged(connection, registry, layer, city)
             made.loading_seconds += time.monotonic() - clock
             clock = time.monotonic()

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from grid_coding.errors import BilingualError
 from layers.model import Group, Layer
 
 __all__ = ["CatalogueError", "Registry", "load", "read_folder"]
@@ -26,11 +27,11 @@ GROUPS_FILE = "_groups.toml"
 Model = TypeVar("Model", Group, Layer)
 
 
-class CatalogueError(ValueError):
+class CatalogueError(BilingualError):
     """A layer file is wrong; tells the file, the key and the reason."""
 
     def __init__(self, file: str, key: str, reason: str) -> None:
-        super().__init__(f"图层文件 {file}：键 {key}：{reason} / layer file {file}: key {key}: {reason}")
+        super().__init__(f"图层文件 {file}：键 {key}：{reason}", f"layer file {file}: key {key}: {reason}")
         self.file = file
         self.key = key
         self.reason = reason

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from grid_coding import profiles as coding
+from grid_coding.errors import BilingualError
 from spatial.crs import metric_srid_for
 
 __all__ = ["City", "CityError", "add_city", "cities", "city_by_key", "city_from_row", "city_or_none", "remove_city", "view_zoom"]
@@ -19,15 +20,13 @@ KEY_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 PREFIX_PATTERN = re.compile(r"[0-9A-Za-z]{2,12}")
 
 
-class CityError(ValueError):
+class CityError(BilingualError):
     """A city row is wrong or missing; tells the field, the value and the reason."""
 
     def __init__(self, field: str, value: object, zh: str, en: str) -> None:
-        super().__init__(en)
+        super().__init__(zh, en)
         self.field = field
         self.value = value
-        self.zh = zh
-        self.en = en
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError as ProjError
 
+from grid_coding.errors import BilingualError
 from spatial.tables import STORAGE_SRID
 
 __all__ = ["CrsError", "Source", "metric_srid_for", "source_crs", "to_storage"]
@@ -27,14 +28,12 @@ NULL_SHIFT = frozenset({4326, 4490, 4979, 4480})
 CENTRAL_MERIDIANS = range(75, 136, 3)
 
 
-class CrsError(ValueError):
+class CrsError(BilingualError):
     """A coordinate system is missing, unknown or of no use here; tells in Chinese and English."""
 
     def __init__(self, value: str, zh: str, en: str) -> None:
-        super().__init__(en)
+        super().__init__(zh, en)
         self.value = value
-        self.zh = zh
-        self.en = en
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grid_coding.errors import BilingualError
 from spatial.place import account_name
 
 __all__ = [
@@ -32,13 +33,8 @@ MINIMUM_POSTGIS = (3, 3)
 EXTENSIONS = ("postgis", "pg_trgm", "btree_gist")
 
 
-class ClusterError(RuntimeError):
+class ClusterError(BilingualError):
     """The private database cannot do what was asked; ``zh`` and ``en`` are one sentence each for people."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(f"{zh} / {en}")
-        self.zh = zh
-        self.en = en
 
 
 class PostgresMissing(ClusterError):

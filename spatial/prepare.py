@@ -18,6 +18,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password, make_dsn, parse_dsn
 
+from grid_coding.errors import BilingualError
 from spatial.postgres import MINIMUM_POSTGIS, MINIMUM_POSTGRES
 
 __all__ = [
@@ -37,13 +38,8 @@ LOCK = 0x77616E6D69  # "wanmi"
 PLACEHOLDER = re.compile(r":(?P<quote>['\"])(?P<name>[a-z_]+)(?P=quote)")
 
 
-class PrepareError(RuntimeError):
+class PrepareError(BilingualError):
     """The server cannot hold the house; ``zh`` and ``en`` are one sentence each for people."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(f"{zh} / {en}")
-        self.zh = zh
-        self.en = en
 
 
 @dataclass(frozen=True, slots=True)

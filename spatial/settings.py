@@ -13,6 +13,8 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from grid_coding.errors import BilingualError
+
 __all__ = ["PREFIX", "Settings", "SettingsError", "load_settings"]
 
 PREFIX = "WANMI_"
@@ -22,7 +24,7 @@ PREFIX = "WANMI_"
 ENTRY_KEYS = frozenset({"WANMI_VENV", "WANMI_RUN_AS", "WANMI_POSTGRES"})
 
 
-class SettingsError(ValueError):
+class SettingsError(BilingualError):
     """A setting is unknown or has a wrong value; tells which."""
 
 
@@ -74,10 +76,10 @@ def load_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
     known = {PREFIX + key.upper() for key in Settings.model_fields} | ENTRY_KEYS
     unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in known)
     if unknown:
-        raise SettingsError(f"未知的设置 {unknown[0]}；可用：{'、'.join(sorted(known))} / unknown setting {unknown[0]}")
+        raise SettingsError(f"未知的设置 {unknown[0]}；可用：{'、'.join(sorted(known))}", f"unknown setting {unknown[0]}")
     try:
         return Settings(**{key: value for key, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"设置 {key} 有误：{first['msg']} / setting {key}: {first['msg']}") from None
+        raise SettingsError(f"设置 {key} 有误：{first['msg']}", f"setting {key}: {first['msg']}") from None

@@ -16,6 +16,7 @@ from sqlalchemy import CheckConstraint, Column, Connection, Engine, Table, Uniqu
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
+from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
 from layers.model import Layer
 from spatial.tables import CORE_SCHEMA, LAYER_SCHEMA, layer_tables
@@ -28,11 +29,11 @@ APP_ROLE = "wanmi_app"
 UPGRADE_LOCK = 92664
 
 
-class UpgradeRefused(RuntimeError):
+class UpgradeRefused(BilingualError):
     """The registry differs from the database in a way that would lose data; ``reasons`` lists every one (zh / en)."""
 
     def __init__(self, reasons: list[str]) -> None:
-        super().__init__("\n".join(reasons))
+        super().__init__("数据库升级被拒绝，什么都没有改动：\n" + "\n".join(reasons), "upgrade refused, nothing was changed")
         self.reasons = reasons
 
 

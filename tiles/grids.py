@@ -9,6 +9,8 @@ from typing import Any
 from morecantile import Tile as MorecantileTile
 from morecantile import TileMatrixSet, tms
 
+from grid_coding.errors import BilingualError
+
 __all__ = ["GRIDS", "Tile", "TileError", "checked_tile", "grid", "limits"]
 
 # Grids served so far; the CGCS2000 grids come with the vector tiles of the megacity issue.
@@ -16,13 +18,8 @@ GRIDS = ("WebMercatorQuad",)
 MAX_ZOOM = 22
 
 
-class TileError(ValueError):
+class TileError(BilingualError):
     """A tile address outside its grid."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.zh = zh
-        self.en = en
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from api.cli import cities, database, imports, samples, server
-from api.cli.house import CliError
+from grid_coding.errors import BilingualError
 
 __all__ = ["app", "main"]
 
@@ -31,6 +31,6 @@ def main() -> None:
     """Runs the command line; an error that we foresee is one sentence in each language and exit code 2."""
     try:
         app()
-    except CliError as error:
+    except BilingualError as error:
         typer.echo(f"错误：{error.zh}\nerror: {error.en}", err=True)
         sys.exit(2)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from api.cli.house import CliError, open_house, settings_or_exit
+from api.cli.house import CliError, open_house
 from spatial.cities import City, add_city, cities, city_by_key, remove_city
+from spatial.settings import load_settings
 
 __all__ = ["app"]
 
@@ -34,7 +35,7 @@ def add(
         key=key, title_zh=name, title_en=english or key, prefix=prefix, bbox=(west, south, east, north), profile=profile,
         metric_srid=metric, view_lon=lon, view_lat=lat, view_zoom=zoom, notice_zh=notice, notice_en=notice, map_number=map_number,
     )  # fmt: skip
-    with open_house(settings_or_exit()) as house, house.engine.begin() as connection:
+    with open_house(load_settings()) as house, house.engine.begin() as connection:
         added = add_city(connection, city)
     typer.echo(f"已添加 {added.title_zh}（{added.key}，前缀 {added.prefix}，EPSG:{added.metric_srid}） / added")
 
@@ -42,7 +43,7 @@ def add(
 @app.command("list")
 def list_cities() -> None:
     """列出城市 / lists the cities."""
-    with open_house(settings_or_exit()) as house, house.engine.connect() as connection:
+    with open_house(load_settings()) as house, house.engine.connect() as connection:
         found = cities(connection)
     for city in found:
         typer.echo(f"{city.key}\t{city.title_zh}\t{city.prefix}\t{city.profile}\tEPSG:{city.metric_srid}")
@@ -54,7 +55,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
 ) -> None:
     """删除城市及其全部数据 / removes a city with all its data."""
-    with open_house(settings_or_exit()) as house, house.engine.begin() as connection:
+    with open_house(load_settings()) as house, house.engine.begin() as connection:
         city = city_by_key(connection, key)
         if not yes and not typer.confirm(f"删除 {city.title_zh} 的全部数据？ / delete all data of {city.key}?"):
             raise typer.Exit(1)

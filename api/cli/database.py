@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from api.cli.house import open_house, settings_or_exit
+from api.cli.house import open_house
 from spatial.cluster import Cluster
 from spatial.prepare import prepare_sql
+from spatial.settings import load_settings
 from spatial.upgrade import upgrade
 
 __all__ = ["app"]
@@ -19,7 +20,7 @@ app = typer.Typer(help="数据库 / database", no_args_is_help=True)
 @app.command("upgrade")
 def upgrade_database() -> None:
     """升级核心表并按图层文件增加表和字段；拒绝会丢失数据的差异 / brings tables to the layer files; refuses what would lose data."""
-    with open_house(settings_or_exit()) as house:
+    with open_house(load_settings()) as house:
         changes = upgrade(house.engine, house.registry)
     for line in changes:
         typer.echo(line)
@@ -34,14 +35,14 @@ def prepare_database(
     if show:
         typer.echo(prepare_sql(), nl=False)
         return
-    with open_house(settings_or_exit()):
+    with open_house(load_settings()):
         typer.echo("数据库已准备好 / the database is prepared")
 
 
 @app.command("url")
 def url(role: Annotated[Literal["owner", "app"], typer.Argument(help="角色 / role")] = "owner") -> None:
     """输出连接字符串，供 psql、QGIS 等使用 / prints a connection string for psql, QGIS and others."""
-    settings = settings_or_exit()
+    settings = load_settings()
     if settings.database_url is None:
         typer.echo(Cluster.for_settings(settings).dsn(role))
         return

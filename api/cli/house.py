@@ -7,31 +7,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
+from psycopg2.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from layers.catalogue import CatalogueError, Registry
+from grid_coding.errors import BilingualError
+from layers.catalogue import Registry
 from layers.catalogue import load as load_registry
-from spatial.cities import CityError
-from spatial.cluster import Cluster, ClusterError
+from spatial.cluster import Cluster
 from spatial.database import owner_engine
 from spatial.prepare import PrepareError, prepare, verify
 from spatial.processes import ending_signals
-from spatial.settings import Settings, SettingsError, load_settings
-from spatial.upgrade import UpgradeRefused
+from spatial.settings import Settings
 
-__all__ = ["CliError", "House", "Steps", "open_house", "settings_or_exit"]
+__all__ = ["CliError", "House", "Steps", "open_house"]
 
 
-class CliError(Exception):
+class CliError(BilingualError):
     """An error that a command foresees: one sentence in each language, exit code 2."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.zh = zh
-        self.en = en
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +61,6 @@ class Steps:
         self._open = ""
 
 
-def settings_or_exit(**given: Any) -> Settings:
-    """Returns the settings.
-
-    Raises:
-        CliError: an unknown or wrong setting.
-    """
-    try:
-        return load_settings(**given)
-    except SettingsError as error:
-        zh, _, en = str(error).partition(" / ")
-        raise CliError(zh, en or zh) from None
-
-
 @contextmanager
 def open_house(settings: Settings, steps: Steps | None = None) -> Iterator[House]:
     """Keeps the database running within the block and hands out its connections.
@@ -87,10 +68,10 @@ def open_house(settings: Settings, steps: Steps | None = None) -> Iterator[House
     The private cluster is made, started and prepared when needed; an existing PostGIS (``WANMI_DATABASE_URL``) is only checked.
 
     Raises:
-        CliError: with the reason in both languages.
+        BilingualError: with the reason.
     """
     report = steps or Steps()
-    with _foreseen():
+    with _foreseen(report):
         registry = load_registry()
         if settings.database_url is not None:
             owner = settings.database_url.get_secret_value()
@@ -125,20 +106,15 @@ def _is_prepared(cluster: Cluster) -> bool:
 
 
 @contextmanager
-def _foreseen() -> Iterator[None]:
-    """Turns the errors that we know into sentences; everything else stays what it is."""
+def _foreseen(report: Steps) -> Iterator[None]:
+    """Turns what the database says of a connection or a table into a sentence of ours; everything else stays what it is."""
     try:
         yield
-    except (ClusterError, PrepareError, CityError) as error:
-        raise CliError(error.zh, error.en) from None
-    except CatalogueError as error:
-        zh, _, en = str(error).partition(" / ")
-        raise CliError(zh, en) from None
-    except UpgradeRefused as error:
-        raise CliError("数据库升级被拒绝，什么都没有改动：\n" + "\n".join(error.reasons), "upgrade refused, nothing was changed") from None
-    except (OperationalError, ProgrammingError) as error:
-        words = str(error.orig).strip().splitlines()
-        said = words[0] if words else type(error).__name__
-        raise CliError(
-            f"数据库不可用或尚未升级（{said}）；请运行 ./wanmi db upgrade", f"database not available or not upgraded ({said})"
-        ) from None
+    except ProgrammingError as error:
+        if isinstance(error.orig, UndefinedTable | UndefinedColumn | InvalidSchemaName):
+            raise CliError("数据库尚未升级；请运行 ./wanmi db upgrade", "the database is not upgraded; run ./wanmi db upgrade") from None
+        raise
+    except OperationalError:
+        raise CliError("数据库连接中断或不可用；什么都没有写入", "the database is away; nothing was written") from None
+    finally:
+        report.done()

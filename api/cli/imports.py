@@ -13,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from api.cli.house import CliError, open_house, settings_or_exit
+from api.cli.house import CliError, open_house
 from data.importing import ImportSource, OnBad
 from data.importing import import_file as run_import
 from data.loading import Progress as Told
 from data.mapping import split_pairs
 from data.report import FileFault, ImportReport
+from spatial.settings import load_settings
 
 __all__ = ["import_file"]
 
@@ -49,7 +50,7 @@ def import_file(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只检查，不写入 / check only")] = False,
 ) -> None:
     """导入文件到图层；退出码 0 全部写入，1 有行被拒绝或放在一边，2 无法执行 / imports a file into a layer."""
-    settings = settings_or_exit()
+    settings = load_settings()
     try:
         mapping, constants = split_pairs(map_ or (), "--map"), split_pairs(set_ or (), "--set")
     except FileFault as fault:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from api.cli.house import CliError, Steps, open_house, settings_or_exit
+from api.cli.house import Steps, open_house
 from data.sample_city import SAMPLE_KEY, make_sample
 from spatial.cities import city_by_key, remove_city
+from spatial.settings import load_settings
 from spatial.upgrade import upgrade
 
 __all__ = ["app"]
@@ -26,13 +27,9 @@ def make(
     """生成并装入示范城市 / makes and loads the sample city."""
     steps = Steps()
     began = time.monotonic()
-    with open_house(settings_or_exit(), steps) as house:
+    with open_house(load_settings(), steps) as house:
         upgrade(house.engine, house.registry)
-        try:
-            made = make_sample(house.engine, house.registry, size=size, profile=profile, seed=seed, report=steps)
-        except ValueError as error:
-            zh, _, en = str(error).partition(" / ")
-            raise CliError(zh, en or zh) from None
+        made = make_sample(house.engine, house.registry, size=size, profile=profile, seed=seed, report=steps)
         steps.done()
     for layer, rows in made.rows.items():
         typer.echo(f"{layer}\t{rows}")
@@ -45,7 +42,7 @@ def make(
 @app.command("remove")
 def remove() -> None:
     """删除示范城市 / removes the sample city."""
-    with open_house(settings_or_exit()) as house, house.engine.begin() as connection:
+    with open_house(load_settings()) as house, house.engine.begin() as connection:
         city = city_by_key(connection, SAMPLE_KEY)
         gone = remove_city(connection, city, [layer.id for layer in house.registry if layer.kind == "layer"])
     typer.echo(f"已删除示范城市，{gone} 行 / removed, {gone} rows")

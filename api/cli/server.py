@@ -12,12 +12,13 @@ import typer
 import uvicorn
 
 from api.app import create_app
-from api.cli.house import CliError, House, Steps, open_house, settings_or_exit
+from api.cli.house import CliError, House, Steps, open_house
 from data.sample_city import make_sample
 from layers.catalogue import load as load_registry
 from spatial.cities import cities
 from spatial.database import owner_engine
 from spatial.doctor import Finding, examine
+from spatial.settings import load_settings
 from spatial.upgrade import pending, upgrade
 
 __all__ = ["doctor", "serve", "up"]
@@ -34,7 +35,7 @@ def up(
     profile: Annotated[str, typer.Option(help="示范城市的编码规则：2005、2013、2026 / code profile of the sample city")] = "2005",
 ) -> None:
     """准备一切并启动，含示范城市 / sets everything up and serves, with a sample city."""
-    settings = settings_or_exit(port=port, host=host)
+    settings = load_settings(port=port, host=host)
     listener = _listen(settings.host, settings.port)
     steps = Steps()
     with closing(listener), open_house(settings, steps) as house:
@@ -51,7 +52,7 @@ def up(
 
 def serve(port: Port = None, host: Host = None) -> None:
     """只启动服务，不做准备 / serves without setting anything up."""
-    settings = settings_or_exit(port=port, host=host)
+    settings = load_settings(port=port, host=host)
     listener = _listen(settings.host, settings.port)
     with closing(listener), open_house(settings) as house:
         _run(house, listener)
@@ -60,7 +61,7 @@ def serve(port: Port = None, host: Host = None) -> None:
 def doctor() -> None:
     """检查运行环境 / examines the machine and the database."""
     marks = {"ok": "✓", "warn": "!", "fail": "✗"}
-    findings = examine(settings_or_exit(), [_tables])
+    findings = examine(load_settings(), [_tables])
     for finding in findings:
         typer.echo(f"{marks[finding.state]} {finding.name_zh} {finding.name_en}: {finding.zh} / {finding.en}")
         if finding.state != "ok" and finding.remedy_zh:

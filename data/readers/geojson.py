@@ -17,6 +17,7 @@ import numpy as np
 from data.readers.encodings import Decoded, broken_bytes, decode, decode_fault
 from data.readers.raw import RawTable, ReadRequest, shown
 from data.report import FileFault, RowFault
+from grid_coding.errors import BilingualError
 
 __all__ = ["read_geojson"]
 
@@ -38,15 +39,13 @@ LONE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 FLAT = "坐标多于两个数，只取前两个 / ordinates beyond the second are not kept"
 
 
-class _Unreadable(ValueError):
+class _Unreadable(BilingualError):
     """A geometry that cannot be written as binary: its rule and the piece that is wrong."""
 
     def __init__(self, rule: str, value: object, zh: str, en: str) -> None:
-        super().__init__(en)
+        super().__init__(zh, en)
         self.rule = rule
         self.value = value
-        self.zh = zh
-        self.en = en
 
 
 def read_geojson(data: bytes, request: ReadRequest) -> RawTable:

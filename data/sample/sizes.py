@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from grid_coding.errors import BilingualError
+
 __all__ = ["SIZES", "CitySize", "SampleSizeError", "city_size"]
 
 
-class SampleSizeError(ValueError):
+class SampleSizeError(BilingualError):
     """There is no sample city of this size; tells so in both languages."""
 
     def __init__(self, value: str) -> None:
         known = "、".join(SIZES)
+        super().__init__(f"没有规模为“{value}”的示范市；可用：{known}", f"no sample city of size {value!r}; known: {known}")
         self.value = value
-        self.zh = f"没有规模为“{value}”的示范市；可用：{known}"
-        self.en = f"no sample city of size {value!r}; known: {known}"
-        super().__init__(f"{self.zh} / {self.en}")
 
 
 @dataclass(frozen=True, slots=True)

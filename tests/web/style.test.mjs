@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { PLACE, SELECTION, isCells, paintAt, prepareStyle, scaled } from "../../web/app/map/style.js";
+import { isCells } from "../../web/app/map/parts.js";
+import { PLACE, SELECTION, paintAt, prepareStyle, scaled } from "../../web/app/map/style.js";
 
 const style = {
   version: 8,
@@ -11,7 +12,7 @@ const style = {
     { id: "two/cells", type: "circle", source: "two", metadata: { "wanmi:layer": "two", "wanmi:part": "cells" }, layout: { visibility: "visible" }, paint: {} },
   ],
 };
-const wanted = { on: null, opacity: {}, origin: "http://h", selection: {}, place: {}, dark: false };
+const wanted = { on: null, opacity: {}, filters: new Map(), origin: "http://h", selection: {}, place: {}, dark: false };
 
 test("an opacity is scaled inside a curve over zoom, which must stay outermost", () => {
   assert.equal(scaled(undefined, 0.5), 0.5);

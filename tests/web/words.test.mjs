@@ -54,3 +54,9 @@ test("the page has exactly one inline script, the import map, and its targets ar
   for (const target of Object.values(JSON.parse(inline[0][2]).imports)) readFileSync(join(WEB, target.replace("/static/", "")));
   assert.doesNotMatch(page, /style=|https?:\/\//);
 });
+
+test("every module of the app is fetched with the page", () => {
+  const page = readFileSync(join(WEB, "index.html"), "utf8");
+  const preloaded = [...page.matchAll(/rel="modulepreload" href="\/static\/(app\/[^"]+)"/g)].map(([, path]) => join(WEB, path));
+  assert.deepEqual(preloaded.sort(), modules.filter((path) => !path.endsWith("app/main.js")).sort());
+});

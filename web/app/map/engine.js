@@ -7,7 +7,7 @@ import * as state from "../state.js";
 import { shownValues } from "../legend.js";
 import { filterOf } from "./filter.js";
 import { LOCALES } from "./locale.js";
-import { isCells, layerOf } from "./parts.js";
+import { isCells, isGround, layerOf } from "./parts.js";
 import { PLACE, SELECTION, drawnAs, paintAt, prepareStyle } from "./style.js";
 
 /** @typedef {import("../url.js").View} View */
@@ -56,7 +56,19 @@ function hasWebGL2() {
   }
 }
 
-const switches = () => ({ on: state.on.peek() ? new Set(state.on.peek()) : null, opacity: state.opacity.peek(), filters: filters.peek() });
+/** True once it is known what the legends leave out, or that it will not be known. */
+const known = computed(() => state.registry.state.value.data !== null || state.registry.state.value.status === "failed");
+
+/** Until then the ground is drawn alone: tens of thousands of hidden objects must not flash up. */
+const ground = () => new Set((original?.layers ?? [])
+  .filter((/** @type {any} */ layer) => isGround(layer) && (state.on.peek()?.includes(layerOf(layer) ?? "") ?? layer.layout?.visibility !== "none"))
+  .map((/** @type {any} */ layer) => layerOf(layer)));
+
+/** @returns {import("./style.js").Switches} */
+function switches() {
+  const chosen = state.on.peek() ? new Set(state.on.peek()) : null;
+  return { on: known.peek() ? chosen : ground(), opacity: state.opacity.peek(), filters: filters.peek() };
+}
 const wanted = () => ({
   ...switches(), origin: window.location.origin,
   selection: collection(selectedGeometry.peek()), place: placeCollection(), dark: state.theme.peek() === "dark",
@@ -81,7 +93,7 @@ function startView() {
 function watchDrawing(drawn) {
   const busy = () => { if (state.mapState.peek() !== "busy") state.mapState.value = "busy"; };
   for (const event of ["movestart", "dataloading", "styledata"]) drawn.on(event, busy);
-  drawn.on("idle", () => { state.mapState.value = "idle"; });
+  drawn.on("idle", () => { if (known.peek()) state.mapState.value = "idle"; });
   const settle = () => {
     const box = drawn.getBounds();
     const sides = [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()].map((value) => Number(value.toFixed(6)));
@@ -116,6 +128,7 @@ function applySwitches(drawn) {
       if (!same(drawn.getPaintProperty(layer.id, name), value)) drawn.setPaintProperty(layer.id, name, value);
     }
   }
+  drawn.triggerRepaint();
 }
 
 /** Sources and layers of the measuring survive a change of theme. @param {any} before @param {any} next */
@@ -169,7 +182,7 @@ function follow(library, container) {
     state.shown.value;
     state.opacity.value;
     filters.value;
-    if (map.value && state.layers.value.length) untracked(() => applySwitches(map.peek()));
+    if (map.value && known.value) untracked(() => applySwitches(map.peek()));
   });
   effect(() => { const data = collection(selectedGeometry.value); map.value?.getSource(SELECTION)?.setData(data); });
   effect(() => { state.place.value; map.value?.getSource(PLACE)?.setData(placeCollection()); });

@@ -11,7 +11,7 @@ import { isCells } from "./parts.js";
  */
 
 /**
- * @param {import("../legend.js").Drawn & {legend: {value: string|null, colour: string, colour_dark: string}[]}} layer
+ * @param {Omit<import("../legend.js").Drawn, "legend"> & {legend: {value: string|null, colour: string, colour_dark: string}[]}} layer
  * @param {string[]} values that are on
  * @param {boolean} dark
  * @returns {Filter}

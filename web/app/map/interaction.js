@@ -16,7 +16,7 @@ let sought = "";
 const REACH = 6;
 const MOST = 40;
 /** The server counts hidden objects too, so more are asked for where values are off. */
-const MOST_HIDDEN = 100;
+const MOST_HIDDEN = 50;
 
 /** Objects under the last click, or the one that was chosen elsewhere. */
 export const hits = resource((abort, /** @type {(abort: AbortSignal) => Promise<Feature[]>} */ read) => read(abort));

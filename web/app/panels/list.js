@@ -211,7 +211,7 @@ function HiddenValues({ layer }) {
   const names = layer.legend.filter((entry) => off.has(entry.value)).map(titled);
   const text = names.length === 1 ? t("list_hidden_one", { value: names[0] }) : t("list_hidden", { count: names.length });
   return html`<button type="button" class="chip" title=${t("list_hidden_title", { values: names.join(t("comma")) })} onClick=${() => state.showAllValues(layer)}>
-    <${Icon} name="eye-off" size=${13} /><span>${text}</span><span class="link">${t("legend_all")}</span></button>`;
+    <${Icon} name="info" size=${13} /><span>${text}</span><span class="link">${t("legend_all")}</span></button>`;
 }
 
 /** @param {{layer: LayerInfo, wanted: import("../url.js").ListState, reading: import("../resource.js").Reading<Page>}} properties */
