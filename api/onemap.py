@@ -28,7 +28,7 @@ from grid_coding.profiles import profile
 from layers.model import Domain, Layer
 from layers.style import legend
 from spatial.cities import City
-from spatial.features import near, summaries
+from spatial.features import Selection, near, summaries
 from spatial.measure import measure
 
 __all__ = ["router"]
@@ -138,6 +138,7 @@ class NearQuery(StrictQuery):
     lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
     radius_m: Annotated[float, Field(ge=0, le=5000, allow_inf_nan=False)] = 10
     layers: Text
+    shown: Annotated[list[Text], Field(default_factory=list, max_length=200, description="layer:value; of that layer only such values")]
     city: CityParam = None
     limit: Annotated[int, Field(ge=1, le=MAX_HITS)] = 20
 
@@ -146,16 +147,34 @@ class NearQuery(StrictQuery):
 async def identify(registry: RegistryDep, actor: ReaderDep, connect: Connect, query: Annotated[NearQuery, Query()]) -> dict[str, Any]:
     """Answers what lies within a distance of a point, layer by layer in the order asked, nearest and smallest first."""
     layers = [visible_layer(registry, actor, name) for name in query.layers.split(",") if name]
+    values = _shown_values(query.shown)
     features: list[dict[str, Any]] = []
     async with connect.queries() as connection:
         city = await one_city(connection, query.city)
         for layer in layers:
             if len(features) >= query.limit:
                 break
-            question = near(layer, city.id if city else None, query.lon, query.lat, query.radius_m, query.limit - len(features))
+            equals = {layer.style.by: values[layer.id]} if layer.style.by is not None and layer.id in values else {}
+            selection = Selection(city.id if city else None, equals=equals)
+            question = near(layer, selection, query.lon, query.lat, query.radius_m, query.limit - len(features))
             rows = await (await connection.execute(question.statement, question.params)).fetchall()
             features += [{**json.loads(row[3]), "layer": layer.id, "distance_m": round(row[1], 2)} for row in rows]
     return {"type": "FeatureCollection", "features": features, "numberReturned": len(features)}
+
+
+def _shown_values(pairs: list[str]) -> dict[str, list[str]]:
+    """Returns the legend values to look for by layer.
+
+    >>> _shown_values(["case:filing", "case:dispatch"])
+    {'case': ['filing', 'dispatch']}
+    """
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        layer, colon, value = pair.partition(":")
+        if not colon:
+            raise bad_request("invalid-parameter", "shown 应为 图层:值", "shown is layer:value", "shown", pair)
+        found.setdefault(layer, []).append(value)
+    return found
 
 
 class MeasureGeometry(BaseModel):

@@ -134,7 +134,7 @@ def _points(layer: Layer, theme: Theme) -> Iterable[Json]:
     if not detail:
         return
     # a cell is 32 pixels wide; thousands must not grow over their neighbours' numbers
-    size = ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "count"]]], 0, 4, 1, 8, 2, 12, 4, 17]
+    size = ["interpolate", ["linear"], ["log10", ["max", 1, ["get", "count"]]], 0, 6, 1, 9, 2, 12, 4, 17]
     cell = {**_circle(layer, theme), "circle-color": _theme_colour(style, theme), "circle-radius": size, "circle-opacity": 0.75}
     yield _part(layer, "cells", "circle", maxzoom=detail, paint=cell)
 

@@ -110,25 +110,23 @@ def item(layer: Layer, feature_id: int) -> Query:
     return Query(statement.format(feature=_feature(layer), table=table_of(layer)), {"id": feature_id})
 
 
-def near(layer: Layer, city: int | None, lon: float, lat: float, radius_m: float, limit: int) -> Query:
-    """Returns what lies within a distance of a point: (id, distance in m, area in m², feature text).
+def near(layer: Layer, selection: Selection, lon: float, lat: float, radius_m: float, limit: int) -> Query:
+    """Returns what of a selection lies within a distance of a point: (id, distance in m, area in m², feature text).
 
     The box of the radius finds candidates by index; the distance itself is geodesic (geography).
     """
-    clause = sql.SQL("city = %(city)s AND ") if city is not None else sql.SQL("")
+    condition, params = where(layer, selection)
     statement = sql.SQL("""
         SELECT id, ST_Distance(geom::geography, p.here::geography) AS metres, ST_Area(geom::geography), {feature}
         FROM {table} t, (SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), {srid}) AS here,
                                 ST_Expand(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), {srid}), %(dx)s, %(dy)s) AS box) p
-        WHERE {city}geom && p.box AND ST_DWithin(geom::geography, p.here::geography, %(radius)s)
+        WHERE {condition} AND geom && p.box AND ST_DWithin(geom::geography, p.here::geography, %(radius)s)
         ORDER BY metres, 3, id LIMIT %(limit)s
-    """).format(feature=_feature(layer), table=table_of(layer), srid=sql.Literal(STORAGE_SRID), city=clause)
+    """).format(feature=_feature(layer), table=table_of(layer), srid=sql.Literal(STORAGE_SRID), condition=condition)
     # one degree of latitude is 110.6 km or more; of longitude at 60° N still half of 111.3 km
     reach = radius_m / 110_000
-    return Query(
-        statement,
-        {"city": city, "lon": lon, "lat": lat, "dx": reach * 2, "dy": reach, "radius": radius_m, "limit": limit},
-    )
+    place = {"lon": lon, "lat": lat, "dx": reach * 2, "dy": reach, "radius": radius_m, "limit": limit}
+    return Query(statement, {**params, **place})
 
 
 async def count(connection: AsyncConnection[TupleRow], layer: Layer, selection: Selection, exact_limit: int) -> Count:

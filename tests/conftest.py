@@ -1,7 +1,7 @@
 """What every test may ask for: a real PostGIS, fresh databases, the registry, the real data of the outside world.
 
 One throw-away cluster per run (``tests.support.cluster``); a database is a clone of an upgraded template, so a test module
-gets its own in a fraction of a second. ``WANMI_TEST_ADMIN_DSN`` points the run at a PostGIS that is there already.
+gets its own in a fraction of a second. ``TEST_ADMIN_DSN`` points the run at a PostGIS that is there already.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def registry() -> Registry:
 @pytest.fixture(scope="session")
 def realdata() -> Path:
     """The folder of real open data beside the checkout; tests that need it are skipped without."""
-    folder = Path(os.environ.get("WANMI_REALDATA") or ROOT.parent / "shared" / "realdata")
+    folder = Path(os.environ.get("TEST_REALDATA") or ROOT.parent / "shared" / "realdata")
     if not folder.is_dir():
-        pytest.skip("no real data: set WANMI_REALDATA or put it in ../shared/realdata")
+        pytest.skip("no real data: set TEST_REALDATA or put it in ../shared/realdata")
     return folder
 
 

@@ -116,6 +116,15 @@ def test_a_click_finds_what_brute_force_finds(client: TestClient, town: Town) ->
     assert [feature["properties"]["name"] for feature in found["features"] if feature["layer"] == "community"] == ["西社区"]
 
 
+def test_a_click_looks_only_for_values_that_are_shown(client: TestClient, town: Town) -> None:
+    here = {"lon": 114.01, "lat": 34.81, "radius_m": 400, "layers": "component", "city": "town", "limit": 50}
+    broken = client.get("/api/identify", params={**here, "shown": ["component:破损", "component:丢失"]}).json()["features"]
+    assert {feature["properties"]["status"] for feature in broken} == {"破损", "丢失"}
+    everything = client.get("/api/identify", params=here).json()["features"]
+    assert "完好" in {feature["properties"]["status"] for feature in everything}
+    assert client.get("/api/identify", params={**here, "shown": "nonsense"}).status_code == 400
+
+
 def test_measuring_is_metric_and_agrees_with_the_geodesic(client: TestClient) -> None:
     line = {"type": "LineString", "coordinates": [[113.5, 34.8], [113.6, 34.8]]}
     found = client.post("/api/measure", json={"geometry": line}).json()

@@ -53,7 +53,7 @@ def test_a_tile_uses_the_tile_index(connection: psycopg.Connection[Row], registr
 
 def test_a_click_uses_the_spatial_index(connection: psycopg.Connection[Row], registry: Registry) -> None:
     layer = registry.by_role("component")
-    assert f"ix_{layer.id}_geom" in plan(connection, near(layer, None, 114.01, 34.81, 20, 10))
+    assert f"ix_{layer.id}_geom" in plan(connection, near(layer, Selection(), 114.01, 34.81, 20, 10))
 
 
 def test_search_uses_prefix_and_trigram_indexes(connection: psycopg.Connection[Row], registry: Registry) -> None:

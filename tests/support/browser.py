@@ -43,9 +43,9 @@ class Watched:
         self.page.wait_for_selector("html[data-map=idle]", state="attached", timeout=IDLE_MILLISECONDS)
 
     def picture(self, name: str | None = None) -> np.ndarray[Any, Any]:
-        """Returns the screen as an array (height, width, 3); keeps the picture when WANMI_PICTURES names a folder."""
+        """Returns the screen as an array (height, width, 3); keeps the picture when TEST_PICTURES names a folder."""
         data = self.page.screenshot()
-        folder = os.environ.get("WANMI_PICTURES")
+        folder = os.environ.get("TEST_PICTURES")
         if folder and name:
             Path(folder).mkdir(parents=True, exist_ok=True)
             (Path(folder) / f"{name}.png").write_bytes(data)

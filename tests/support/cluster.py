@@ -1,6 +1,6 @@
 """A PostGIS for the tests: one throw-away cluster per run, shared by all workers of pytest-xdist.
 
-``WANMI_TEST_ADMIN_DSN`` names a superuser's connection to a server that is there already. The passwords of
+``TEST_ADMIN_DSN`` names a superuser's connection to a server that is there already. The passwords of
 the house's roles are then taken from the private cluster that it belongs to, else set to derived ones.
 """
 
@@ -83,7 +83,7 @@ def running_server(_tmp_path_factory: pytest.TempPathFactory | None = None) -> I
 
     Not in pytest's own folder: that is closed to the database's account when root runs the tests.
     """
-    given = os.environ.get("WANMI_TEST_ADMIN_DSN")
+    given = os.environ.get("TEST_ADMIN_DSN")
     if given:
         yield _server_of(given)
         return

@@ -42,7 +42,7 @@ def showcase(server: Server, template: str, registry: Registry) -> Iterator[Show
     engine = owner_engine(server.owner(name))
     made = make_sample(engine, registry, size="S", profile="2005", report=lambda _: None)
     real: dict[str, int] = {}
-    folder = Path(os.environ.get("WANMI_REALDATA") or ROOT.parent / "shared" / "realdata")
+    folder = Path(os.environ.get("TEST_REALDATA") or ROOT.parent / "shared" / "realdata")
     if folder.is_dir():
         with engine.begin() as connection:
             add_city(connection, taipei.CITY)

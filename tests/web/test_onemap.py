@@ -77,10 +77,10 @@ def test_counts_agree_between_tree_list_and_server(screen: Watched, showcase: Sh
     case = registry.by_role("case").id
     screen.open("#city=sample")
     assert f"{showcase.rows[case]:,}" in screen.page.inner_text(f".layer[data-layer={case}]")
-    screen.open(f"#city=sample&list={case}@city")
+    screen.open(f"#city=sample&hide={case}:&list={case}@city")
     screen.page.wait_for_selector("[data-count]")
     assert screen.page.get_attribute("[data-count]", "data-count") == str(showcase.rows[case])
-    screen.open(f"{CENTRE}&list={case}@view")
+    screen.open(f"{CENTRE}&hide={case}:&list={case}@view")
     screen.page.wait_for_selector("[data-count]")
     shown = int(screen.page.get_attribute("[data-count]", "data-count") or 0)
     assert 0 < shown < showcase.rows[case]

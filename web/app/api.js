@@ -145,7 +145,7 @@ export function readNext(href, signal) {
 /** Ids are unique in a layer, over all cities. @param {{layer: string, id: number}} what @param {AbortSignal} signal */
 export const readItem = ({ layer, id }, signal) => request(`/ogc/collections/${encodeURIComponent(layer)}/items/${id}`, { signal });
 
-/** @param {{lon: number, lat: number, radius_m: number, layers: string, city: string, limit: number}} what @param {AbortSignal} signal */
+/** @param {{lon: number, lat: number, radius_m: number, layers: string, shown: string[], city: string, limit: number}} what @param {AbortSignal} signal */
 export const identify = (what, signal) => request(`/api/identify${query(what)}`, { signal });
 
 /** @param {{q: string, city: string, limit: number}} what @param {AbortSignal} signal */

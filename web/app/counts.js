@@ -46,8 +46,8 @@ export function readCounts(layer, city, read) {
   void reading.load(city, layer.unplaced > 0);
 }
 
-/** True where values of the legend are off. @param {LayerInfo} layer */
-export const isFiltered = (layer) => hiddenValues(layer, hide.value).length > 0;
+/** True where values are off and there is something to leave out. @param {LayerInfo} layer */
+export const isFiltered = (layer) => layer.count > 0 && hiddenValues(layer, hide.value).length > 0;
 
 /** @param {LayerInfo} layer @param {(counts: Counts, value: string) => number} count @param {number} whole */
 function shown(layer, count, whole) {

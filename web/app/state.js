@@ -206,6 +206,8 @@ export function linkAddress() {
     remember("lang", lang.value);
   });
   effect(() => { document.documentElement.dataset.map = mapState.value; });
+  // without any city there is nothing to draw, and nothing to wait for
+  effect(() => { if (cities.state.value.data?.cities?.length === 0 && mapState.peek() === "busy") mapState.value = "idle"; });
 }
 
 /** Reads cities, then the layers of the chosen one; keeps both in step with the state. */

@@ -15,8 +15,6 @@ let sought = "";
 
 const REACH = 6;
 const MOST = 40;
-/** The server counts hidden objects too, so more are asked for where values are off. */
-const MOST_HIDDEN = 50;
 
 /** Objects under the last click, or the one that was chosen elsewhere. */
 export const hits = resource((abort, /** @type {(abort: AbortSignal) => Promise<Feature[]>} */ read) => read(abort));
@@ -97,12 +95,13 @@ export function inSight(feature) {
 export async function lookAt({ lon, lat }) {
   const zoom = view.peek()?.zoom ?? 0;
   const names = askable();
-  const filtered = layers.peek().some((layer) => names.includes(layer.id) && shownValues(layer, hide.peek()) !== null);
+  const values = layers.peek().filter((layer) => names.includes(layer.id))
+    .flatMap((layer) => (shownValues(layer, hide.peek()) ?? []).map((value) => `${layer.id}:${value}`));
   const read = async (/** @type {AbortSignal} */ abort) => {
     if (!names.length) return [];
     const radius = Number((metresPerPixel(zoom, lat) * REACH).toFixed(3));
     const found = await api.identify(
-      { lon: Number(lon.toFixed(7)), lat: Number(lat.toFixed(7)), radius_m: radius, layers: names.join(","), city: cityKey.peek() ?? "", limit: filtered ? MOST_HIDDEN : MOST },
+      { lon: Number(lon.toFixed(7)), lat: Number(lat.toFixed(7)), radius_m: radius, layers: names.join(","), shown: values, city: cityKey.peek() ?? "", limit: MOST },
       abort,
     );
     return found.features.map((/** @type {any} */ feature) => asFeature(feature)).filter(inSight)

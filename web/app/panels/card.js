@@ -79,7 +79,7 @@ export function Card() {
   return html`<${Frame} title=${name || titled(layer.title)} kind=${titled(layer.title)}>
     <div class="body" tabindex="0" role="group" aria-label=${name || titled(layer.title)}>
       ${hit.geometry ? null : html`<p class="unplaced"><${Icon} name="info" size=${14} /> ${t("card_unplaced")}</p>`}
-      ${inSight(hit) ? null : html`<p class="unplaced"><${Icon} name="info" size=${14} /> ${t("card_hidden")}
+      ${inSight(hit) ? null : html`<p class="unplaced"><${Icon} name="info" size=${14} /><span>${t("card_hidden")}</span>
         <button type="button" class="link" onClick=${() => showAllValues(layer)}>${t("legend_all")}</button></p>`}
       <${Attributes} hit=${hit} layer=${layer} />
       <p class="version">${t("card_version", { version: String(hit.properties.version ?? "—"), id: hit.id })}</p>

@@ -5,7 +5,7 @@ import * as api from "../api.js";
 import { countText, isFiltered, shownUnplaced } from "../counts.js";
 import { formatCount, formatNumber, formatValue } from "../format.js";
 import { lang, t, titled } from "../i18n.js";
-import { asFeature, showFeature } from "../map/interaction.js";
+import { asFeature, inSight, showFeature, shownHit } from "../map/interaction.js";
 import { focusMap } from "../map/engine.js";
 import { hiddenValues, shownValues } from "../legend.js";
 import { resource } from "../resource.js";
@@ -220,11 +220,12 @@ function Counts({ layer, wanted, reading }) {
   const selected = state.selection.value;
   const unplaced = shownUnplaced(layer);
   const missing = selected?.layer === layer.id && loaded.value > 0 && !loadedRow(selected.id);
+  const hidden = shownHit.value !== null && !inSight(shownHit.value);
   return html`<div class="counts"><strong aria-live="polite" data-count=${page?.matched}>${page ? t("list_count", { count: formatCount(page.matched, page.exact, lang.value) }) : "…"}</strong>
     ${page && loaded.value < page.matched ? html`<span>${t("list_loaded", { count: formatNumber(loaded.value, 0) })}</span>` : null}
     <${HiddenValues} layer=${layer} />
     ${wanted.scope === "view" && unplaced ? html`<span>${t("list_unplaced", { count: formatNumber(unplaced, 0) })}</span>` : null}
-    ${missing ? html`<span class="missing">${t(wanted.scope === "view" && page && loaded.value >= page.matched ? "list_out_of_view" : "list_not_loaded")}</span>` : null}</div>`;
+    ${missing ? html`<span class="missing">${t(hidden ? "list_selected_hidden" : wanted.scope === "view" && page && loaded.value >= page.matched ? "list_out_of_view" : "list_not_loaded")}</span>` : null}</div>`;
 }
 
 /** @param {{wanted: import("../url.js").ListState}} properties */
