@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
-from api import health, onemap, search
+from api import health, measure, onemap, search
 from api.access import LOOPBACK_HOSTS
 from api.dependencies import OpenDep
 from api.errors import register_error_handlers
@@ -51,7 +51,8 @@ def create_app(settings: Settings, dsn: str, registry: Registry | None = None) -
     app = FastAPI(title="Wanmi 万米", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.settings = settings
     app.state.registry = registry or load_registry()
-    for router in (health.router, landing.router, openapi.router, items.router, tiles.router, styles.router, onemap.router, search.router):
+    ogc = (landing.router, openapi.router, items.router, tiles.router, styles.router)
+    for router in (health.router, *ogc, onemap.router, search.router, measure.router):
         app.include_router(router)
     app.include_router(_pages(web))
     app.mount("/static", StaticFiles(directory=web), name="static")

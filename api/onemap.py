@@ -1,18 +1,16 @@
-"""What the one-map asks for beside OGC: cities, the layer tree, what lies under a click, measures."""
+"""What the one-map asks for beside OGC: cities, the layer tree, what lies under a click."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import shapely
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.dependencies import (
     CityParam,
     Connect,
-    OpenDep,
     ReaderDep,
     RegistryDep,
     StrictQuery,
@@ -29,13 +27,11 @@ from layers.model import Domain, Layer
 from layers.style import legend
 from spatial.cities import City
 from spatial.features import Selection, near, summaries
-from spatial.measure import measure
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api", tags=["one-map"])
 MAX_HITS = 50
-MAX_VERTICES = 5000
 
 
 class CityQuery(StrictQuery):
@@ -175,47 +171,3 @@ def _shown_values(pairs: list[str]) -> dict[str, list[str]]:
             raise bad_request("invalid-parameter", "shown 应为 图层:值", "shown is layer:value", "shown", pair)
         found.setdefault(layer, []).append(value)
     return found
-
-
-class MeasureGeometry(BaseModel):
-    """GeoJSON line or polygon in degrees."""
-
-    model_config = ConfigDict(extra="ignore")
-    type: Literal["LineString", "Polygon"]
-    coordinates: list[Any]
-
-
-class MeasureBody(BaseModel):
-    """What to measure."""
-
-    model_config = ConfigDict(extra="forbid")
-    geometry: MeasureGeometry
-
-
-@router.post("/measure")
-async def post_measure(body: MeasureBody, _: OpenDep) -> dict[str, Any]:
-    """Answers length and area in the 3-degree CGCS2000 zone of the place, and the geodesic ones."""
-    wrong = bad_request(
-        "invalid-geometry",
-        "几何无法测量：坐标应为有限的经纬度",
-        "the geometry cannot be measured: coordinates are finite degrees",
-        "geometry",
-    )
-    try:
-        shape = shapely.from_geojson(body.geometry.model_dump_json())
-        west, south, east, north = shape.bounds
-        inside = -180 <= west <= east <= 180 and -90 <= south <= north <= 90
-    except (shapely.errors.GEOSException, TypeError, ValueError):
-        raise wrong from None
-    if not inside or shapely.get_num_coordinates(shape) > MAX_VERTICES:
-        raise wrong
-    found = measure(shape)
-    rounded = {
-        "length_m": round(found.length_m, 3),
-        "area_m2": None if found.area_m2 is None else round(found.area_m2, 2),
-        "geodesic_length_m": round(found.geodesic_length_m, 3),
-        "geodesic_area_m2": None if found.geodesic_area_m2 is None else round(found.geodesic_area_m2, 2),
-    }
-    meridian = 75 + 3 * (found.srid - 4534)
-    titles = {"zh": f"CGCS2000 三度带高斯-克吕格，中央经线 {meridian}°E", "en": f"CGCS2000 / 3-degree Gauss-Kruger CM {meridian}E"}
-    return {**rounded, "crs": f"EPSG:{found.srid}", "crs_title": titles}

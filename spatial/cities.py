@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from grid_coding import profiles as coding
 from grid_coding.errors import BilingualError
-from spatial.crs import metric_srid_for
+from spatial.crs import CrsError, metric_srid_for, metric_title
 
 __all__ = ["City", "CityError", "add_city", "cities", "city_by_key", "city_from_row", "city_or_none", "remove_city", "view_zoom"]
 
@@ -78,6 +78,11 @@ def _checked(city: City) -> City:
         raise CityError("profile", city.profile, f"没有编码规则“{city.profile}”", f"no code profile {city.profile!r}")
     if not (-180 <= west < east <= 180 and -85 <= south < north <= 85):
         raise CityError("bbox", city.bbox, "范围应为 西,南,东,北（度）", "the envelope is west,south,east,north in degrees")
+    if city.metric_srid:
+        try:
+            metric_title(city.metric_srid)
+        except CrsError as error:
+            raise CityError("metric_srid", city.metric_srid, error.zh, error.en) from None
     derived: dict[str, Any] = {}
     if not city.metric_srid:
         derived["metric_srid"] = metric_srid_for((west + east) / 2)

@@ -21,7 +21,7 @@ from pyproj.exceptions import CRSError as ProjError
 from grid_coding.errors import BilingualError
 from spatial.tables import STORAGE_SRID
 
-__all__ = ["CrsError", "Source", "metric_srid_for", "source_crs", "to_storage"]
+__all__ = ["CrsError", "Source", "metric_srid_for", "metric_title", "source_crs", "to_storage"]
 
 # Geographic systems whose coordinates are taken as 4490 unchanged.
 NULL_SHIFT = frozenset({4326, 4490, 4979, 4480})
@@ -103,6 +103,28 @@ def to_storage(geometry: NDArray[Any], source: Source) -> NDArray[Any]:
         return np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
 
     return np.asarray(shapely.transform(flat, move), dtype=object)
+
+
+def metric_title(srid: int) -> tuple[str, str]:
+    """Returns the name of a metric system in Chinese and English.
+
+    Raises:
+        CrsError: unknown, or not a plane system in metres.
+
+    >>> metric_title(4547)
+    ('CGCS2000 三度带高斯-克吕格，中央经线 114°E', 'CGCS2000 / 3-degree Gauss-Kruger CM 114E')
+    """
+    try:
+        crs = CRS.from_epsg(srid)
+    except ProjError:
+        raise CrsError(str(srid), f"没有坐标系 EPSG:{srid}", f"there is no coordinate system EPSG:{srid}") from None
+    if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info):
+        raise CrsError(
+            str(srid), f"EPSG:{srid}（{crs.name}）不是以米为单位的平面坐标系", f"EPSG:{srid} ({crs.name}) is no plane system in metres"
+        )
+    meridian = 75 + 3 * (srid - 4534)
+    zh = f"CGCS2000 三度带高斯-克吕格，中央经线 {meridian}°E" if 4534 <= srid <= 4554 else crs.name
+    return zh, crs.name
 
 
 def metric_srid_for(lon: float) -> int:

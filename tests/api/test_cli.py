@@ -61,6 +61,8 @@ def test_a_city_is_added_listed_and_removed(wanmi: Run, engine: Engine) -> None:
         (("--prefix", "41", "--bbox", "3,2,1,4"), "范围"),
         (("--prefix", "4-1", "--bbox", "1,2,3,4"), "前缀"),
         (("--prefix", "41", "--bbox", "1,2,3,4", "--profile", "1999"), "1999"),
+        (("--prefix", "41", "--bbox", "1,2,3,4", "--metric", "4490"), "4490"),
+        (("--prefix", "41", "--bbox", "1,2,3,4", "--metric", "99999"), "99999"),
     ],
 )
 def test_a_wrong_city_is_refused(wanmi: Run, arguments: tuple[str, ...], word: str) -> None:

@@ -132,6 +132,11 @@ def test_measuring_is_metric_and_agrees_with_the_geodesic(client: TestClient) ->
     assert abs(found["geodesic_length_m"] - reference) < 0.01
     assert abs(found["length_m"] / reference - 1) < 1e-4
     assert found["crs"] == "EPSG:4547" and "114" in found["crs_title"]["zh"]
+    # the zone of the place is that of 114° E; a city to the east measures in its own
+    far = client.post("/api/measure", json={"geometry": line, "city": "other"}).json()
+    assert far["crs"] == "EPSG:4548" and "117" in far["crs_title"]["zh"]
+    assert far["length_m"] > found["length_m"] + 1, "farther from the meridian the plane is longer"
+    assert client.post("/api/measure", json={"geometry": line, "city": "nowhere"}).status_code == 404
     ring = [[113.5, 34.8], [113.6, 34.8], [113.6, 34.9], [113.5, 34.8]]
     area = client.post("/api/measure", json={"geometry": {"type": "Polygon", "coordinates": [ring]}}).json()
     assert abs(area["area_m2"] / area["geodesic_area_m2"] - 1) < 2e-4

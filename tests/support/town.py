@@ -44,7 +44,7 @@ def build(engine: Engine, registry: Registry) -> Town:
     random = np.random.default_rng(7)
     with engine.begin() as connection:
         city = add_city(connection, City("town", "小城", "Town", "990101", BBOX, view_lon=114.01, view_lat=34.81, view_zoom=14))
-        far = City("other", "邻城", "Other", "990201", (114.1, 34.79, 114.13, 34.83), notice_zh="测试", profile="2026")
+        far = City("other", "邻城", "Other", "990201", (114.1, 34.79, 114.13, 34.83), notice_zh="测试", profile="2026", metric_srid=4548)
         other = add_city(connection, far)
         _put_ground(connection, registry, city)
         lon, lat = random.uniform(114, 114.02, COMPONENTS), random.uniform(34.8, 34.82, COMPONENTS)

@@ -151,5 +151,5 @@ export const identify = (what, signal) => request(`/api/identify${query(what)}`,
 /** @param {{q: string, city: string, limit: number}} what @param {AbortSignal} signal */
 export const search = (what, signal) => request(`/api/search${query(what)}`, { signal });
 
-/** @param {object} geometry @param {AbortSignal} signal */
-export const measure = (geometry, signal) => request("/api/measure", { signal, body: { geometry } });
+/** In the metric system of the city. @param {object} geometry @param {string|null} city @param {AbortSignal} signal */
+export const measure = (geometry, city, signal) => request("/api/measure", { signal, body: { geometry, ...(city ? { city } : {}) } });

@@ -1,7 +1,7 @@
 /** Measuring: terra-draw takes the sketch, the server gives the number (never the screen's projection). */
 import { effect, signal, untracked } from "@preact/signals";
 import * as api from "../api.js";
-import { measureMode, theme } from "../state.js";
+import { cityKey, measureMode, theme } from "../state.js";
 import { resource } from "../resource.js";
 import { map } from "./engine.js";
 import { measurable } from "./sketch.js";
@@ -10,7 +10,7 @@ import { measurable } from "./sketch.js";
 
 /** What the server says of the sketch. */
 export const measured = resource((abort, /** @type {object} */ geometry) =>
-  /** @type {Promise<Measured>} */ (api.measure(geometry, abort)));
+  /** @type {Promise<Measured>} */ (api.measure(geometry, cityKey.peek(), abort)));
 /** Points set so far. */
 export const vertices = signal(0);
 /** The area under way crosses itself. */
