@@ -45,12 +45,13 @@ class StrictQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _registry(request: Request) -> Registry:
+# async, although they wait for nothing: FastAPI sends plain functions through a thread pool
+async def _registry(request: Request) -> Registry:
     registry: Registry = request.app.state.registry
     return registry
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
@@ -80,7 +81,7 @@ class Connector:
             yield connection
 
 
-def _connector(request: Request) -> Connector:
+async def _connector(request: Request) -> Connector:
     return Connector(request.app.state.pools)
 
 

@@ -32,7 +32,7 @@ class TileBytes:
     etag: str
 
 
-async def vector_tile(connection: AsyncConnection[TupleRow], layer: Layer, tile: Tile, city: int | None) -> TileBytes:
+async def vector_tile(connection: AsyncConnection[TupleRow], layer: Layer, tile: Tile, city: str | None) -> TileBytes:
     """Makes one tile of a layer on WebMercatorQuad."""
     if not layer.minzoom <= tile.z:
         return TileBytes(b"", '"empty"')
@@ -44,8 +44,9 @@ async def vector_tile(connection: AsyncConnection[TupleRow], layer: Layer, tile:
 
 
 def statement(layer: Layer, zoom: int, by_city: bool) -> sql.Composed:
-    """Returns the tile statement of a layer at a zoom; bound: z, x, y and, when asked for, city."""
-    city = sql.SQL("city = %(city)s AND ") if by_city else sql.SQL("")
+    """Returns the tile statement of a layer at a zoom; bound: z, x, y and, when asked for, the city's key."""
+    # the key is resolved inside the statement: one round trip a tile
+    city = sql.SQL("city = (SELECT c.id FROM wanmi.city c WHERE c.key = %(city)s) AND ") if by_city else sql.SQL("")
     return _cells(layer, city) if layer.points and zoom < layer.detail_zoom else _features(layer, zoom, city)
 
 

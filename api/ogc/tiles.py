@@ -139,8 +139,9 @@ async def xyz_tile(
 async def _tile(request: Request, layer: Layer, z: int, x: int, y: int, connect: Connect, key: str | None) -> Response:
     address = checked_tile(z, x, y)
     async with connect.tiles() as connection:
-        city = await one_city(connection, key)
-        made = await vector_tile(connection, layer, address, city.id if city else None)
+        made = await vector_tile(connection, layer, address, key)
+        if not made.body:
+            await one_city(connection, key)  # an empty tile of a city that is not there is a 404
     headers = {"ETag": made.etag, "Cache-Control": "private, no-cache"}
     if request.headers.get("if-none-match") == made.etag:
         return Response(status_code=304, headers=headers)

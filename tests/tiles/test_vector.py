@@ -87,6 +87,12 @@ def test_cities_stay_apart(client: TestClient) -> None:
     assert sum(f["properties"]["count"] for f in tile(client, "component", *_zxy(t), city=None)["features"]) == COMPONENTS + 10
 
 
+def test_a_tile_of_an_unknown_city_is_not_found(client: TestClient) -> None:
+    answer = client.get("/tiles/component/9/418/204", params={"city": "nowhere"})
+    assert (answer.status_code, answer.json()["field"]) == (404, "city")
+    assert client.get("/tiles/component/9/0/0", params={"city": "town"}).status_code == 204
+
+
 def test_tiles_are_stable_and_revalidate(client: TestClient) -> None:
     t = mercantile.tile(114.01, 34.81, 13)
     path = f"/tiles/component/{t.z}/{t.x}/{t.y}.pbf"
