@@ -1,6 +1,6 @@
 """Who may use an endpoint: every route declares it here, a test walks all routes and fails for one without.
 
-Accounts come with the issue “One right”. Until then the server binds loopback only and takes requests for loopback names
+There are no accounts yet. Until there are, the server binds loopback only and takes requests for loopback names
 only (a foreign name pointing here would be DNS rebinding), and everyone who reaches it is the operator of the machine.
 """
 

@@ -13,7 +13,7 @@ from grid_coding.errors import BilingualError
 
 __all__ = ["GRIDS", "Tile", "TileError", "checked_tile", "grid", "limits"]
 
-# Grids served so far; the CGCS2000 grids come with the vector tiles of the megacity issue.
+# Grids served so far; the CGCS2000 grids are to follow.
 GRIDS = ("WebMercatorQuad",)
 MAX_ZOOM = 22
 
