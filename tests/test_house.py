@@ -86,7 +86,7 @@ def test_no_layer_is_named_above_the_registry(registry: Registry) -> None:
     quoted = re.compile(r"""(["'`])(""" + "|".join(sorted(ids)) + r""")\1""")
     for path in sources("web", ending=".js"):
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-            found = quoted.search(line)
+            found = quoted.search(re.sub(r'icon="\w+"', "", line))  # a picture may be called as a layer is
             assert found is None or "role" in line, f"{path.relative_to(ROOT)}:{number} names layer {found and found[2]!r}"
 
 

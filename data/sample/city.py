@@ -15,12 +15,17 @@ import shapely
 
 from data.sample.cases import case_rows
 from data.sample.divisions import CITY_PREFIX
+from data.sample.duty import duty_rows
 from data.sample.emergencies import emergency_rows
+from data.sample.greenery import entrance_rows, green_rows, make_gates
+from data.sample.housing import make_homes, residential_rows
 from data.sample.network import outline_of
 from data.sample.place import METRIC_SRID, to_degrees
 from data.sample.rows_land import building_rows, division_rows, road_rows, water_rows
 from data.sample.rows_things import address_rows, component_codes, component_rows, park_rows, pipe_rows, tree_rows
+from data.sample.services import school_rows, shelter_rows, toilet_rows
 from data.sample.sizes import city_size
+from data.sample.streetside import bus_rows, camera_rows
 from data.sample.terrain import make_ground
 from data.sample.world import make_world, points_of, stream
 from data.table import LayerTable
@@ -100,17 +105,27 @@ def make(size: str = "S", profile: str = "2005", seed: int = DEFAULT_SEED) -> It
 
 def _stream(size: str, profile: str, seed: int) -> Iterator[LayerTable]:
     world = make_world(city_size(size), profile, seed)
+    homes, gates = make_homes(world), make_gates(world)
     yield from division_rows(world)
+    yield from duty_rows(world)
     yield from water_rows(world)
     yield from road_rows(world)
     yield from building_rows(world)
+    yield from residential_rows(world, homes)
     yield from park_rows(world)
+    yield from entrance_rows(world, gates)
+    yield from green_rows(world, homes)
     yield from tree_rows(world)
     yield from address_rows(world)
+    yield from school_rows(world)
+    yield from toilet_rows(world)
+    yield from shelter_rows(world)
     points = points_of(world.components.point)
     cell = world.cell_of(points)
     codes = component_codes(world, cell)
     yield from pipe_rows(world, codes)
     yield from component_rows(world, codes, points, cell)
+    yield from bus_rows(world, codes)
+    yield from camera_rows(world, gates, codes)
     yield from case_rows(world, codes)
     yield from emergency_rows(world)

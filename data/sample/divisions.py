@@ -20,7 +20,7 @@ from data.sample.sizes import CitySize
 from data.sample.terrain import CORE, Floats, Ground
 from grid_coding import profiles as coding
 
-__all__ = ["CITY_PREFIX", "COUNTIES", "MOST_GRIDS", "Divisions", "make_divisions"]
+__all__ = ["CITY_PREFIX", "COUNTIES", "MOST_GRIDS", "Divisions", "make_divisions", "regions", "union_by"]
 
 CITY_PREFIX = "9901"  # GB/T 2260 assigns nothing that begins with 99
 COUNTIES = (("990101", "滨北区"), ("990102", "滨南区"))
@@ -96,7 +96,7 @@ def _spread(points: Floats, weights: Floats, count: int) -> Integers:
     return np.array(seeds)
 
 
-def _regions(faces: Geometries, pairs: tuple[Integers, Integers], members: Integers, count: int) -> Integers:
+def regions(faces: Geometries, pairs: tuple[Integers, Integers], members: Integers, count: int) -> Integers:
     """Divides some faces into connected regions of about the same area; returns a region for each member."""
     points = shapely.get_coordinates(shapely.centroid(faces[members]))
     area = shapely.area(faces[members])
@@ -117,7 +117,7 @@ def _street_of_faces(size: CitySize, ground: Ground, network: Network) -> tuple[
     district: list[int] = []
     for side in (0, 1):
         members = np.flatnonzero(south == side)
-        street[members] = _regions(mesh.faces, mesh.neighbours(), members, size.streets_per_district) + len(district)
+        street[members] = regions(mesh.faces, mesh.neighbours(), members, size.streets_per_district) + len(district)
         district += [side] * size.streets_per_district
     of_face = np.full(len(network.mesh.faces), -1, dtype=np.int64)
     face, large = shapely.STRtree(mesh.faces).query(shapely.point_on_surface(network.mesh.faces), predicate="intersects")
@@ -134,7 +134,7 @@ def _community_of_faces(size: CitySize, network: Network, street: Integers, cell
         members = np.flatnonzero(street == number)
         count = max(1, round(shapely.area(network.mesh.faces[members]).sum() / size.community_area_m2))
         while True:
-            region = _regions(network.mesh.faces, pairs, members, count)
+            region = regions(network.mesh.faces, pairs, members, count)
             if np.bincount(region, weights=cell_count[members]).max() <= MOST_GRIDS:
                 break
             count += 1
@@ -154,7 +154,8 @@ def _ordered(geometries: Geometries, parent: Integers) -> Integers:
     return number
 
 
-def _union(parts: Geometries, owner: Integers) -> Geometries:
+def union_by(parts: Geometries, owner: Integers) -> Geometries:
+    """Joins the parts of each owner, owners in ascending order; the parts must tile."""
     order = np.argsort(owner, kind="stable")
     cuts = np.flatnonzero(np.diff(owner[order])) + 1
     return np.array([shapely.coverage_union_all(group) for group in np.split(parts[order], cuts)], dtype=object)
@@ -172,9 +173,9 @@ def make_divisions(size: CitySize, profile: str, ground: Ground, network: Networ
     cell_count = np.bincount(face, minlength=len(network.mesh.faces))
     community_of_face, community_street = _community_of_faces(size, network, street_of_face, cell_count)
     cell_community = community_of_face[face]
-    communities = np.array([_one_piece(g) for g in _union(cells, cell_community)], dtype=object)
-    streets = np.array([_one_piece(g) for g in _union(communities, community_street)], dtype=object)
-    districts = np.array([_one_piece(g) for g in _union(streets, street_district)], dtype=object)
+    communities = np.array([_one_piece(g) for g in union_by(cells, cell_community)], dtype=object)
+    streets = np.array([_one_piece(g) for g in union_by(communities, community_street)], dtype=object)
+    districts = np.array([_one_piece(g) for g in union_by(streets, street_district)], dtype=object)
     street_number, community_number = _ordered(streets, street_district), _ordered(communities, community_street)
     width = {part.name: part.width for part in coding.profile(profile).structure["grid"]}
     street_code = [

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["COMMUNITY_STEMS", "NamePool", "street_stems", "words"]
+__all__ = ["COMMUNITY_STEMS", "NamePool", "numbered", "street_stems", "words"]
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -17,6 +18,20 @@ def words(text: str) -> tuple[str, ...]:
     ('人民', '中山')
     """
     return tuple(text.split())
+
+
+def numbered(names: Iterable[str]) -> NDArray[np.object_]:
+    """Numbers names from their second appearance on, so that none stands twice.
+
+    >>> numbered(["东门", "南门", "东门"]).tolist()
+    ['东门', '南门', '东门2号']
+    """
+    count: dict[str, int] = {}
+    told = []
+    for name in names:
+        count[name] = count.get(name, 0) + 1
+        told.append(name if count[name] == 1 else f"{name}{count[name]}号")
+    return np.array(told, dtype=object)
 
 
 # Names that nearly every Chinese city has; the first are for the widest roads.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -14,12 +15,16 @@ from data.sample.components import agency_of, class_code, class_name
 from data.sample.green import SPECIES
 from data.sample.pipes import OWNERS, SEWAGE, STORM
 from data.sample.place import to_degrees
+from data.sample.planar import Integers
 from data.sample.sites import LANDMARKS
+from data.sample.terrain import Floats
 from data.sample.world import World, points_of
 from data.table import LayerTable
 from grid_coding import profiles as coding
 
-__all__ = ["address_rows", "component_codes", "component_rows", "park_rows", "pipe_rows", "tree_rows"]
+__all__ = [
+    "ParkFigures", "address_rows", "chunked", "component_codes", "component_rows", "park_figures", "park_rows", "pipe_rows", "tree_rows",
+]  # fmt: skip
 
 CHUNK = 20_000
 
@@ -36,33 +41,60 @@ def _dates(days: NDArray[np.datetime64]) -> NDArray[np.object_]:
     return np.asarray(days.astype("datetime64[D]").astype(object), dtype=object)
 
 
-def park_rows(world: World) -> Iterator[LayerTable]:
-    """Parks as areas, with the stated figures that a green office keeps."""
+@dataclass(frozen=True, slots=True)
+class ParkFigures:
+    """What the green office states of each park; green space, toilets and shelters quote it."""
+
+    code: list[str]
+    area: Floats
+    green: Floats
+    manager: NDArray[np.object_]
+    opened: Integers
+    toilets: Integers
+    refuge: Floats
+
+
+def park_figures(world: World) -> ParkFigures:
+    """Returns the stated figures of the parks."""
     p, random = world.parks, world.random("parks")
     area = np.round(shapely.area(p.shape), 0)
     kind = np.array(p.kind)
-    big = np.isin(kind, ("综合", "专类"))
+    opened = random.integers(1958, 2021, len(area))
+    return ParkFigures(
+        code=[f"990100GY{number:04d}" for number in range(1, len(area) + 1)],
+        area=area,
+        green=np.round(area * random.uniform(0.66, 0.88, len(area)), 0),
+        manager=np.where(np.isin(kind, ("综合", "专类")), "市公园管理中心", "区园林绿化管理所").astype(object),
+        opened=opened,
+        toilets=np.ceil(area / 45_000).astype(np.int64) * (kind != "游园"),
+        refuge=np.round(area * 0.3 * (area > 20_000), 0),
+    )
+
+
+def park_rows(world: World) -> Iterator[LayerTable]:
+    """Parks as areas, with the stated figures that a green office keeps."""
+    p, stated = world.parks, park_figures(world)
+    kind = np.array(p.kind)
     centre = np.asarray(shapely.point_on_surface(p.shape), dtype=object)
     door = shapely.STRtree(shapely.points(world.doors.point)).nearest(centre)
     where = world.area_name(world.cell_of(to_degrees(centre))) + world.door_text()[door] + "旁"
     belt = np.array(["滨河北路沿线" if "北岸" in name else "滨河南路沿线" for name in p.name], dtype=object)
     where = np.where(kind == "带状", world.area_name(world.cell_of(to_degrees(centre))) + belt, where)
-    opened = random.integers(1958, 2021, len(area))
     yield LayerTable(
         "park",
         {
-            "code": [f"990100GY{number:04d}" for number in range(1, len(area) + 1)],
+            "code": stated.code,
             "name": p.name,
             "kind": p.kind,
-            "stated_area_m2": area,
-            "green_area_m2": np.round(area * random.uniform(0.66, 0.88, len(area)), 0),
-            "manager_name": np.where(big, "市公园管理中心", "区园林绿化管理所").astype(object),
+            "stated_area_m2": stated.area,
+            "green_area_m2": stated.green,
+            "manager_name": stated.manager,
             "address": where,
-            "built_from": [f"{year}年" for year in opened.tolist()],
-            "built_to": [f"{year + 1}年" for year in opened.tolist()],
-            "toilets": np.ceil(area / 45_000).astype(np.int64) * (kind != "游园"),
-            "fitness_places": np.ceil(area / 25_000).astype(np.int64),
-            "refuge_area_m2": np.round(np.where(area > 20_000, area * 0.3, 0.0), 0),
+            "built_from": [f"{year}年" for year in stated.opened.tolist()],
+            "built_to": [f"{year + 1}年" for year in stated.opened.tolist()],
+            "toilets": stated.toilets,
+            "fitness_places": np.ceil(stated.area / 25_000).astype(np.int64),
+            "refuge_area_m2": stated.refuge,
         },
         to_degrees(p.shape),
     )

@@ -76,6 +76,11 @@ class World:
         code = np.array(d.district_code, dtype=object)
         return np.asarray(code[d.street_district[d.community_street[d.cell_community[cell]]]], dtype=object)
 
+    def nearest_address(self, places: Geometries) -> NDArray[np.object_]:
+        """Writes the address of the door plate nearest to each place of the city's metres."""
+        door = shapely.STRtree(shapely.points(self.doors.point)).nearest(places)
+        return np.asarray(self.area_name(self.cell_of(to_degrees(places))) + self.door_text()[door], dtype=object)
+
     def door_text(self) -> NDArray[np.object_]:
         """Writes each door plate without the area: road and number."""
         roads = self.roads.roads

@@ -17,7 +17,9 @@ COUNTS = {
     "district": (2, 2), "street": (6, 10), "community": (50, 70), "unit_grid": (2_300, 2_900), "water_body": (4, 6),
     "road": (2_000, 4_500), "building": (5_500, 13_000), "park": (60, 110), "ancient_tree": (90, 250),
     "address": (9_000, 20_000), "pipe_node": (9_000, 15_000), "pipeline": (9_000, 15_000), "component": (55_000, 68_000),
-    "case": (30_000, 30_000), "emergency": (60, 60),
+    "case": (30_000, 30_000), "emergency": (60, 60), "duty_grid": (180, 240), "residential_land": (200, 320),
+    "park_entrance": (150, 320), "green_space": (250, 450), "school": (20, 45), "toilet": (60, 140), "shelter": (30, 70),
+    "bus_stop": (250, 400), "camera": (350, 600),
 }  # fmt: skip
 
 
@@ -32,8 +34,9 @@ def ground(city: dict[str, Made]) -> dict[str, np.ndarray]:
 
 def test_layers_come_in_the_order_of_their_dependence_and_size(city: dict[str, Made]) -> None:
     assert list(city) == [
-        "district", "street", "community", "unit_grid", "water_body", "road", "building", "park", "ancient_tree",
-        "address", "pipe_node", "pipeline", "component", "case", "emergency",
+        "district", "street", "community", "unit_grid", "duty_grid", "water_body", "road", "building", "residential_land", "park",
+        "park_entrance", "green_space", "ancient_tree", "address", "school", "toilet", "shelter", "pipe_node", "pipeline",
+        "component", "bus_stop", "camera", "case", "emergency",
     ]  # fmt: skip
     for layer, (least, most) in COUNTS.items():
         assert least <= len(city[layer]) <= most, (layer, len(city[layer]))

@@ -45,6 +45,8 @@ def check_field(layer: Layer, key: str, field: Attribute, values: np.ndarray, pr
         assert field.type == "number" or (numbers == np.floor(numbers)).all(), place
         assert field.minimum is None or numbers.min() >= field.minimum, place
         assert field.maximum is None or numbers.max() <= field.maximum, place
+    elif field.type == "boolean":
+        assert all(type(value) is bool for value in given.tolist()), place
     elif field.type == "date":
         assert all(type(value) is dt.date for value in given.tolist()), place
     else:
