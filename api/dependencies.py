@@ -21,7 +21,7 @@ from spatial.features import BBox
 from spatial.settings import Settings
 
 __all__ = [
-    "CityParam", "Connect", "LayerDep", "OpenDep", "ReaderDep", "RegistryDep", "SettingsDep", "StrictQuery", "Text",
+    "CityParam", "CityQuery", "Connect", "LayerDep", "OpenDep", "ReaderDep", "RegistryDep", "SettingsDep", "StrictQuery", "Text",
     "all_cities", "checked_text", "one_city", "parse_bbox", "visible_layer", "visible_layers",
 ]  # fmt: skip
 
@@ -43,6 +43,12 @@ class StrictQuery(BaseModel):
     """Base of query models: an unknown parameter is an error (OGC API - Features, requirement 8)."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class CityQuery(StrictQuery):
+    """Parameters of whatever speaks of one city or of all."""
+
+    city: CityParam = None
 
 
 # async, although they wait for nothing: FastAPI sends plain functions through a thread pool
@@ -90,7 +96,7 @@ Connect = Annotated[Connector, Depends(_connector)]
 
 def visible_layers(registry: Registry, actor: Actor) -> list[Layer]:
     """Returns the layers that an actor may see; here the right will cut."""
-    return [layer for layer in registry if layer.kind == "layer"]
+    return list(registry)
 
 
 def visible_layer(registry: Registry, actor: Actor, layer_id: str) -> Layer:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from api.dependencies import (
     CityParam,
+    CityQuery,
     Connect,
     ReaderDep,
     RegistryDep,
@@ -32,12 +33,6 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api", tags=["one-map"])
 MAX_HITS = 50
-
-
-class CityQuery(StrictQuery):
-    """Parameters of pages that speak of one city or of all."""
-
-    city: CityParam = None
 
 
 @router.get("/cities")

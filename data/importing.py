@@ -185,14 +185,13 @@ class _Faults:
 
 def _layer(registry: Registry, name: str) -> Layer:
     layer = registry.get(name)
-    if layer is not None and layer.kind == "layer":
+    if layer is not None:
         return layer
-    known = [item for item in registry if item.kind == "layer"]
-    listed = "、".join(f"{item.id}（{item.title.zh}）" for item in known)
+    listed = "、".join(f"{item.id}（{item.title.zh}）" for item in registry)
     raise FileFault(
         "layer",
         f"没有图层“{name}”；有：{listed}",
-        f"there is no layer {name!r}; there are: {', '.join(item.id for item in known)}",
+        f"there is no layer {name!r}; there are: {', '.join(item.id for item in registry)}",
         field="layer",
         value=name,
     )

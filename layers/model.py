@@ -138,7 +138,6 @@ class LayerStyle(Strict):
     mark: Identifier | None = Field(None, description="field written inside a point, so that colour is not the only sign")
     label_zoom: float = 14
     basemap: bool = Field(False, description="part of the ground map: on by default, drawn calmly, not clickable")
-    extrude: Identifier | None = Field(None, description="field with the height in metres")
 
 
 class Group(Strict):
@@ -153,7 +152,6 @@ class Layer(Strict):
 
     id: Identifier
     role: Identifier | None = None
-    kind: Literal["layer", "stream"] = "layer"
     title: Title
     description: Title | None = None
     group: Identifier
@@ -183,7 +181,7 @@ class Layer(Strict):
             raise ValueError(f"fields.{min(taken)}: this name belongs to the system")
         references = {
             "name": self.name, "code": self.code, "time": self.time, "aggregate_by": self.aggregate_by,
-            "style.by": self.style.by, "style.label": self.style.label, "style.extrude": self.style.extrude, "style.mark": self.style.mark,
+            "style.by": self.style.by, "style.label": self.style.label, "style.mark": self.style.mark,
         }  # fmt: skip
         for key, field in references.items():
             if field is not None and field not in self.fields:

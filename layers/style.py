@@ -34,7 +34,7 @@ def map_style(registry: Registry, theme: Theme, source: Callable[[Layer], Json])
     >>> style["version"], "glyphs" in style
     (8, False)
     """
-    drawn = [layer for layer in registry if layer.kind == "layer"]
+    drawn = list(registry)
     bottom_up = sorted(drawn, key=lambda layer: layer.style.order)
     parts: list[Json] = [{"id": "ground", "type": "background", "paint": {"background-color": GROUND[theme]}}]
     for layer in bottom_up:

@@ -83,7 +83,7 @@ def layer_tables(registry: Registry) -> dict[str, Table]:
     """Returns the tables of all layers by layer id, in one metadata with the city table."""
     metadata = MetaData()
     city_table(metadata)
-    return {layer.id: layer_table(layer, metadata) for layer in registry if layer.kind == "layer"}
+    return {layer.id: layer_table(layer, metadata) for layer in registry}
 
 
 def layer_table(layer: Layer, metadata: MetaData) -> Table:

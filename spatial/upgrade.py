@@ -112,8 +112,6 @@ def plan_layers(connection: Connection, registry: Registry) -> UpgradePlan:
     present = set(connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = :s"), {"s": LAYER_SCHEMA}))
     tables = layer_tables(registry)
     for layer in registry:
-        if layer.id not in tables:
-            continue
         table = tables[layer.id]
         if layer.id in present:
             _plan_table(connection, plan, layer, table, layer.id)

@@ -59,7 +59,7 @@ def remove(
         city = city_by_key(connection, key)
         if not yes and not typer.confirm(f"删除 {city.title_zh} 的全部数据？ / delete all data of {city.key}?"):
             raise typer.Exit(1)
-        gone = remove_city(connection, city, [layer.id for layer in house.registry if layer.kind == "layer"])
+        gone = remove_city(connection, city, list(house.registry.layers))
     typer.echo(f"已删除 {city.title_zh}，{gone} 行 / removed, {gone} rows")
 
 

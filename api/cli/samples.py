@@ -44,5 +44,5 @@ def remove() -> None:
     """删除示范城市 / removes the sample city."""
     with open_house(load_settings()) as house, house.engine.begin() as connection:
         city = city_by_key(connection, SAMPLE_KEY)
-        gone = remove_city(connection, city, [layer.id for layer in house.registry if layer.kind == "layer"])
+        gone = remove_city(connection, city, list(house.registry.layers))
     typer.echo(f"已删除示范城市，{gone} 行 / removed, {gone} rows")

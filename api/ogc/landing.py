@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from api.dependencies import CityParam, Connect, LayerDep, OpenDep, ReaderDep, RegistryDep, StrictQuery, one_city, visible_layers
+from api.dependencies import CityQuery, Connect, LayerDep, OpenDep, ReaderDep, RegistryDep, one_city, visible_layers
 from api.links import GEOJSON, link, url
 from layers.model import Layer
 from spatial.features import summaries
@@ -26,12 +26,6 @@ CONFORMS_TO = [
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
 ]
-
-
-class CityQuery(StrictQuery):
-    """Parameters of pages that speak of one city or of all."""
-
-    city: CityParam = None
 
 
 @router.get("")

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api.dependencies import OpenDep, RegistryDep, visible_layers
+from api.dependencies import ReaderDep, RegistryDep, visible_layers
 from api.links import base_url
 from api.ogc.items import DEFAULT_LIMIT, MAX_LIMIT
 from layers.model import Attribute, Layer
@@ -24,7 +24,7 @@ TYPES: dict[str, dict[str, Any]] = {
 
 
 @router.get("/api", response_class=JSONResponse)
-async def api_document(request: Request, registry: RegistryDep, actor: OpenDep) -> JSONResponse:
+async def api_document(request: Request, registry: RegistryDep, actor: ReaderDep) -> JSONResponse:
     """Answers the API document."""
     layers = visible_layers(registry, actor)
     return JSONResponse(document(layers, base_url(request)), media_type=MEDIA_TYPE)

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from api.dependencies import CityParam, Connect, LayerDep, ReaderDep, RegistryDep, StrictQuery, one_city, visible_layers
+from api.dependencies import CityQuery, Connect, LayerDep, ReaderDep, RegistryDep, one_city, visible_layers
 from api.errors import not_found
 from api.links import link, url
-from api.ogc.tiles import tilejson
+from api.ogc.tiles import WHOLE_WORLD, tilejson
 from layers.catalogue import Registry
 from layers.model import Layer
 from layers.style import THEMES, map_style
@@ -18,13 +18,6 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["OGC API - Styles"])
 MAPLIBRE = "application/vnd.mapbox.style+json"
-WHOLE_WORLD = (-180.0, -85.0511287, 180.0, 85.0511287)
-
-
-class StyleQuery(StrictQuery):
-    """Parameters of a style."""
-
-    city: CityParam = None
 
 
 @router.get("/ogc/styles")
@@ -39,7 +32,7 @@ async def styles(request: Request, _: ReaderDep) -> dict[str, Any]:
 
 @router.get("/ogc/styles/{style}")
 async def style(
-    request: Request, style: str, actor: ReaderDep, registry: RegistryDep, connect: Connect, query: Annotated[StyleQuery, Query()]
+    request: Request, style: str, actor: ReaderDep, registry: RegistryDep, connect: Connect, query: Annotated[CityQuery, Query()]
 ) -> dict[str, Any]:
     """Answers the style of the whole map in a theme."""
     layers = visible_layers(registry, actor)
@@ -48,7 +41,7 @@ async def style(
 
 @router.get("/ogc/collections/{layer}/styles/{style}")
 async def layer_style(
-    request: Request, style: str, layer: LayerDep, registry: RegistryDep, connect: Connect, query: Annotated[StyleQuery, Query()]
+    request: Request, style: str, layer: LayerDep, registry: RegistryDep, connect: Connect, query: Annotated[CityQuery, Query()]
 ) -> dict[str, Any]:
     """Answers the style of one layer in a theme."""
     shown = layer.model_copy(update={"visible": True})

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import CityParam, Connect, LayerDep, OpenDep, StrictQuery, one_city
+from api.dependencies import CityQuery, Connect, LayerDep, ReaderDep, one_city
 from api.errors import not_found
 from api.links import link, url
 from layers.model import Layer
@@ -14,7 +14,7 @@ from spatial.features import summaries
 from tiles.grids import GRIDS, checked_tile, grid, limits
 from tiles.vector import vector_tile
 
-__all__ = ["router", "tilejson"]
+__all__ = ["WHOLE_WORLD", "router", "tilejson"]
 
 router = APIRouter(tags=["OGC API - Tiles"])
 MVT = "application/vnd.mapbox-vector-tile"
@@ -22,13 +22,7 @@ GRID_URI = "http://www.opengis.net/def/tilematrixset/OGC/1.0/"
 WHOLE_WORLD = (-180.0, -85.0511287, 180.0, 85.0511287)
 
 
-class TileQuery(StrictQuery):
-    """Parameters of a tile."""
-
-    city: CityParam = None
-
-
-class TilesetQuery(TileQuery):
+class TilesetQuery(CityQuery):
     """Parameters of a tileset; ``f=tilejson`` asks for TileJSON."""
 
     f: Annotated[str | None, Query(pattern="^(json|tilejson)$")] = None
@@ -61,7 +55,7 @@ async def _bounds(connect: Connect, layer: Layer, key: str | None) -> tuple[floa
 
 
 @router.get("/ogc/tileMatrixSets")
-async def tile_matrix_sets(request: Request, _: OpenDep) -> dict[str, Any]:
+async def tile_matrix_sets(request: Request, _: ReaderDep) -> dict[str, Any]:
     """Answers the grids that are served."""
     return {
         "tileMatrixSets": [
@@ -71,7 +65,7 @@ async def tile_matrix_sets(request: Request, _: OpenDep) -> dict[str, Any]:
 
 
 @router.get("/ogc/tileMatrixSets/{name}", response_class=Response)
-async def tile_matrix_set(_: OpenDep, name: str) -> Response:
+async def tile_matrix_set(_: ReaderDep, name: str) -> Response:
     """Answers the definition of a grid."""
     if name not in GRIDS:
         raise not_found(f"没有瓦片网格“{name[:60]}”", f"there is no tile matrix set {name[:60]!r}", "tileMatrixSetId", name)
@@ -79,7 +73,7 @@ async def tile_matrix_set(_: OpenDep, name: str) -> Response:
 
 
 @router.get("/ogc/collections/{layer}/tiles")
-async def tilesets(request: Request, layer: LayerDep, query: Annotated[TileQuery, Query()]) -> dict[str, Any]:
+async def tilesets(request: Request, layer: LayerDep, query: Annotated[CityQuery, Query()]) -> dict[str, Any]:
     """Answers the tilesets of a layer."""
     here = url(request, "ogc", "collections", layer.id, "tiles")
     return {"links": [link(here, "self")], "tilesets": [_tileset(request, layer, name, query.city) for name in GRIDS]}
@@ -118,7 +112,7 @@ async def tileset(
 
 @router.get("/ogc/collections/{layer}/tiles/{grid_name}/{z}/{row}/{column}", response_class=Response)
 async def tile(
-    request: Request, layer: LayerDep, grid_name: str, z: int, row: int, column: int, connect: Connect, query: Annotated[TileQuery, Query()]
+    request: Request, layer: LayerDep, grid_name: str, z: int, row: int, column: int, connect: Connect, query: Annotated[CityQuery, Query()]
 ) -> Response:
     """Answers a tile by matrix, row and column."""
     _served(grid_name)
@@ -127,7 +121,7 @@ async def tile(
 
 @router.get("/tiles/{layer}/{z}/{x}/{y}", response_class=Response)
 async def xyz_tile(
-    request: Request, layer: LayerDep, z: int, x: int, y: str, connect: Connect, query: Annotated[TileQuery, Query()]
+    request: Request, layer: LayerDep, z: int, x: int, y: str, connect: Connect, query: Annotated[CityQuery, Query()]
 ) -> Response:
     """Answers a tile by zoom, column and row, with or without an ending such as ``.pbf`` or ``.mvt``."""
     row = y.removesuffix(".pbf").removesuffix(".mvt")

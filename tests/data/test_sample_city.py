@@ -15,7 +15,7 @@ from spatial.cities import CityError, city_by_key, remove_city
 def test_it_loads_and_leaves_without_a_trace(engine: Engine, registry: Registry, profile_id: str) -> None:
     steps: list[str] = []
     made = make_sample(engine, registry, size="S", profile=profile_id, report=steps.append)
-    assert set(made.rows) == {layer.id for layer in registry if layer.kind == "layer"}
+    assert set(made.rows) == set(registry.layers)
     assert len(steps) > len(made.rows), "every step is told"
     grid, component = registry.by_role("grid"), registry.by_role("component")
     with engine.connect() as connection:
