@@ -11,9 +11,11 @@ from sqlalchemy import Engine, text
 from data.checks import check_columns
 from data.loading import insert_staged, stage, staged_faults
 from data.sample.city import DEFAULT_SEED, KEY, city_row, make
+from data.streams import append_readings
 from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
 from spatial.cities import City, CityError, add_city, city_or_none
+from spatial.streams import STREAM_SCHEMA
 from spatial.tables import LAYER_SCHEMA
 
 __all__ = ["SAMPLE_KEY", "SampleMade", "make_sample"]
@@ -48,6 +50,10 @@ def make_sample(
         report(f"生成示范城市 {size} making the sample city")
         clock = time.monotonic()
         for table in make(size=size, profile=profile, seed=chosen):
+            if table.layer in registry.streams:
+                written = append_readings(connection, registry.streams[table.layer], city, table)
+                made.rows[table.layer] = made.rows.get(table.layer, 0) + written
+                continue
             layer = registry.layers[table.layer]
             made.making_seconds += time.monotonic() - clock
             clock = time.monotonic()
@@ -65,5 +71,6 @@ def make_sample(
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         report("整理统计信息 analysing")
         for name in made.rows:
-            connection.execute(text(f'ANALYZE {LAYER_SCHEMA}."{name}"'))
+            schema = STREAM_SCHEMA if name in registry.streams else LAYER_SCHEMA
+            connection.execute(text(f'ANALYZE {schema}."{name}"'))
     return made

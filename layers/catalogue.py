@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -20,11 +20,12 @@ from pydantic import ValidationError
 
 from grid_coding.errors import BilingualError
 from layers.model import Group, Layer
+from layers.stream import Stream
 
 __all__ = ["CatalogueError", "Registry", "load", "read_folder"]
 
 GROUPS_FILE = "_groups.toml"
-Model = TypeVar("Model", Group, Layer)
+Model = TypeVar("Model", Group, Layer, Stream)
 
 
 class CatalogueError(BilingualError):
@@ -39,10 +40,14 @@ class CatalogueError(BilingualError):
 
 @dataclass(frozen=True)
 class Registry:
-    """All layers of a house, in the order of the tree."""
+    """All layers of a house, in the order of the tree, and beside them the streams.
+
+    Walking the registry yields layers only: streams have no features, tiles or tree entry.
+    """
 
     groups: tuple[Group, ...]
     layers: Mapping[str, Layer]
+    streams: Mapping[str, Stream] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers.values())
@@ -60,6 +65,17 @@ class Registry:
         for layer in self:
             if layer.role == role:
                 return layer
+        raise KeyError(role)
+
+    def stream_by_role(self, role: str) -> Stream:
+        """Returns the stream that plays a role.
+
+        Raises:
+            KeyError: no stream plays it.
+        """
+        for stream in self.streams.values():
+            if stream.role == role:
+                return stream
         raise KeyError(role)
 
     def has_role(self, role: str) -> bool:
@@ -86,26 +102,41 @@ def read_folder(folder: Traversable | Path) -> Registry:
     files = sorted((item for item in folder.iterdir() if item.name.endswith(".toml")), key=lambda item: item.name)
     groups: tuple[Group, ...] = ()
     found: dict[str, Layer] = {}
+    streams: dict[str, Stream] = {}
     origin: dict[str, str] = {}
     for file in files:
         raw = _read(file)
         if file.name == GROUPS_FILE:
             groups = tuple(_validate(Group, file.name, item) for item in raw.get("groups", []))
             continue
+        if "kind" in raw:
+            stream = _validate(Stream, file.name, raw)
+            _claim(origin, file.name, stream.id, stream.role)
+            streams[stream.id] = stream
+            continue
         layer = _validate(Layer, file.name, raw)
-        if layer.id != file.name.removesuffix(".toml"):
-            raise CatalogueError(file.name, "id", f"应与文件名一致，得到“{layer.id}” (must equal the file name)")
-        if layer.role is not None and layer.role in origin:
-            raise CatalogueError(file.name, "role", f"“{layer.role}”已被 {origin[layer.role]} 使用 (taken)")
-        if layer.role is not None:
-            origin[layer.role] = file.name
+        _claim(origin, file.name, layer.id, layer.role)
         found[layer.id] = layer
     rank = {group.id: position for position, group in enumerate(groups)}
     for layer in found.values():
         if layer.group not in rank:
             raise CatalogueError(f"{layer.id}.toml", "group", f"“{layer.group}”不在 {GROUPS_FILE} 中 (unknown group)")
+    for stream in streams.values():
+        if stream.of is not None and stream.of not in {layer.role for layer in found.values()}:
+            raise CatalogueError(f"{stream.id}.toml", "of", f"没有图层承担角色“{stream.of}” (no layer plays this role)")
     ordered = sorted(found.values(), key=lambda layer: (rank[layer.group], -layer.style.order, layer.id))
-    return Registry(groups, {layer.id: layer for layer in ordered})
+    return Registry(groups, {layer.id: layer for layer in ordered}, streams)
+
+
+def _claim(origin: dict[str, str], file: str, name: str, role: str | None) -> None:
+    """Sees to it that a file bears its id as name and takes no role that another has."""
+    if name != file.removesuffix(".toml"):
+        raise CatalogueError(file, "id", f"应与文件名一致，得到“{name}” (must equal the file name)")
+    if role is None:
+        return
+    if role in origin:
+        raise CatalogueError(file, "role", f"“{role}”已被 {origin[role]} 使用 (taken)")
+    origin[role] = file
 
 
 def _read(file: Traversable | Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from grid_coding import profiles as coding
 from grid_coding.errors import BilingualError
+from layers.catalogue import Registry
 from spatial.crs import CrsError, metric_srid_for, metric_title
 
 __all__ = ["City", "CityError", "add_city", "cities", "city_by_key", "city_from_row", "city_or_none", "remove_city", "view_zoom"]
@@ -155,10 +156,10 @@ def city_from_row(row: RowMapping | Mapping[str, Any]) -> City:
     return City(**{**values, "bbox": (west, south, east, north)})
 
 
-def remove_city(connection: Connection, city: City, layers: list[str]) -> int:
-    """Deletes a city and all its rows in the named layers; returns how many rows went."""
+def remove_city(connection: Connection, city: City, registry: Registry) -> int:
+    """Deletes a city and all its rows in layers and streams; returns how many rows went."""
     gone = 0
-    for layer in layers:
-        gone += connection.execute(text(f'DELETE FROM layer."{layer}" WHERE city = :city'), {"city": city.id}).rowcount
+    for table in [*(f'layer."{name}"' for name in registry.layers), *(f'stream."{name}"' for name in registry.streams)]:
+        gone += connection.execute(text(f"DELETE FROM {table} WHERE city = :city"), {"city": city.id}).rowcount
     connection.execute(text("DELETE FROM wanmi.city WHERE id = :city"), {"city": city.id})
     return gone

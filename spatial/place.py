@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["DATA_FOLDER", "account_name", "checkout", "fallback_folder", "give_to_owner", "state_folder"]
+__all__ = ["DATA_FOLDER", "account_name", "checkout", "fallback_folder", "give_to_owner", "raster_folder", "state_folder"]
 
 DATA_FOLDER = "postgres"
 DEFAULT_ACCOUNT = "postgres"
@@ -69,6 +69,15 @@ def state_folder(given: Path | None = None, environment: Mapping[str, str] | Non
         if (folder / DATA_FOLDER).is_dir():
             return folder
     return own if _usable(own, account_name(names)) else fallback
+
+
+def raster_folder(given: Path, state: Path) -> Path:
+    """Returns the folder of raster files; a relative one lies in the (given) state folder.
+
+    >>> raster_folder(Path("rasters"), Path("/x/var")).as_posix(), raster_folder(Path("/big/rasters"), Path("/x/var")).as_posix()
+    ('/x/var/rasters', '/big/rasters')
+    """
+    return given if given.is_absolute() else state_folder(state) / given
 
 
 def give_to_owner(descriptor: int, folder: Path) -> None:

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     )
 
     state_dir: Path = Field(Path("var"), description="folder of the private database, its passwords and logs")
+    raster_dir: Path = Field(Path("rasters"), description="folder of raster files; a relative one lies in the state folder")
     database_url: SecretStr | None = Field(
         None, description="owner's connection to an existing PostGIS (postgresql://…); unset = private cluster"
     )

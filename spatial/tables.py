@@ -6,7 +6,7 @@ Constraints and indexes carry a digest of their text in their name, so an upgrad
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from geoalchemy2 import Geometry
@@ -36,8 +36,12 @@ from sqlalchemy.types import TypeEngine
 
 from layers.catalogue import Registry
 from layers.model import Attribute, AttributeType, Layer
+from layers.stream import Stream
 
-__all__ = ["CORE_SCHEMA", "LAYER_SCHEMA", "STORAGE_SRID", "TILE_SRID", "city_table", "layer_table", "layer_tables"]
+__all__ = [
+    "COLUMN_TYPES", "CORE_SCHEMA", "LAYER_SCHEMA", "STORAGE_SRID", "TILE_SRID", "city_table", "field_checks", "geometry_check",
+    "layer_table", "layer_tables", "named",
+]  # fmt: skip
 
 CORE_SCHEMA = "wanmi"
 LAYER_SCHEMA = "layer"
@@ -117,10 +121,10 @@ def layer_table(layer: Layer, metadata: MetaData) -> Table:
         comment=layer.title.zh,
     )
     for rule, expression in _checks(layer):
-        table.append_constraint(CheckConstraint(text(expression), name=_named("ck", layer.id, rule, expression)))
+        table.append_constraint(CheckConstraint(text(expression), name=named("ck", layer.id, rule, expression)))
     for key, field in layer.fields.items():
         if field.unique:
-            table.append_constraint(UniqueConstraint("city", key, name=_named("uq", layer.id, key, f"city, {key}")))
+            table.append_constraint(UniqueConstraint("city", key, name=named("uq", layer.id, key, f"city, {key}")))
     _add_indexes(layer, table)
     return table
 
@@ -140,13 +144,19 @@ def _column_type(layer: Layer) -> str:
 
 def _checks(layer: Layer) -> Iterator[tuple[str, str]]:
     """Yields (short name, SQL expression) of every rule that a row alone can break."""
-    types = ", ".join(f"'{kind.upper()}'" for kind in layer.geometry)
-    yield "geometry", f"{CORE_SCHEMA}.geometry_fault(geom, ARRAY[{types}]) IS NULL"
+    yield "geometry", geometry_check(layer.geometry)
     for key, field in layer.fields.items():
-        yield from ((f"{key}_{rule}", expression) for rule, expression in _field_checks(layer, key, field))
+        yield from ((f"{key}_{rule}", expression) for rule, expression in field_checks(layer, key, field))
 
 
-def _field_checks(layer: Layer, key: str, field: Attribute) -> Iterator[tuple[str, str]]:
+def geometry_check(kinds: Sequence[str]) -> str:
+    """Returns the gate as the expression of a CHECK."""
+    types = ", ".join(f"'{kind.upper()}'" for kind in kinds)
+    return f"{CORE_SCHEMA}.geometry_fault(geom, ARRAY[{types}]) IS NULL"
+
+
+def field_checks(layer: Layer | Stream, key: str, field: Attribute) -> Iterator[tuple[str, str]]:
+    """Yields (short name, SQL expression) of the rules of one field."""
     column = f'"{key}"'
     if field.type == "text":
         # An empty text is neither a value nor null; it would pass "required".
@@ -182,6 +192,7 @@ def _add_indexes(layer: Layer, table: Table) -> None:
             add(f"{key}_trgm", table.c[key], postgresql_using="gin", postgresql_ops={key: "gin_trgm_ops"})
 
 
-def _named(prefix: str, layer: str, rule: str, expression: str) -> str:
+def named(prefix: str, layer: str, rule: str, expression: str) -> str:
+    """Returns a constraint's name with a digest of its text."""
     digest = hashlib.sha256(expression.encode()).hexdigest()[:6]
     return f"{prefix}_{layer}_{rule}"[:56] + f"_{digest}"

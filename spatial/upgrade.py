@@ -19,12 +19,15 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
 from layers.model import Layer
+from layers.stream import Stream
+from spatial.streams import STREAM_SCHEMA, stream_tables
 from spatial.tables import CORE_SCHEMA, LAYER_SCHEMA, layer_tables
 
-__all__ = ["UpgradePlan", "UpgradeRefused", "head_revision", "pending", "plan_layers", "upgrade"]
+__all__ = ["UpgradePlan", "UpgradeRefused", "head_revision", "pending", "plan_tables", "upgrade"]
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 APP_ROLE = "wanmi_app"
+SCHEMAS = (CORE_SCHEMA, LAYER_SCHEMA, STREAM_SCHEMA)
 # One upgrade at a time; the number is ours alone ("wanmi" in letters of a telephone).
 UPGRADE_LOCK = 92664
 
@@ -57,11 +60,11 @@ def upgrade(engine: Engine, registry: Registry) -> list[str]:
     """
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
-        for schema in (CORE_SCHEMA, LAYER_SCHEMA):
+        for schema in SCHEMAS:
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
         config = _alembic(connection)
         command.upgrade(config, "head")
-        plan = plan_layers(connection, registry)
+        plan = plan_tables(connection, registry)
         if plan.refusals:
             raise UpgradeRefused(plan.refusals)
         for _, statement in plan.steps:
@@ -77,7 +80,7 @@ def pending(engine: Engine, registry: Registry) -> list[str]:
         revision = connection.scalar(text("SELECT version_num FROM wanmi.alembic_version")) if known else None
         if revision != head_revision():
             return [f"{revision or '–'} → {head_revision()}"]
-        plan = plan_layers(connection, registry)
+        plan = plan_tables(connection, registry)
         return [*plan.refusals, *(sentence for sentence, _ in plan.steps)]
 
 
@@ -101,16 +104,16 @@ def _grant(connection: Connection) -> None:
     """The serving role reads layers and cities, nothing else; it has no right to write or to define."""
     if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": APP_ROLE}) is None:
         return
-    for schema in (CORE_SCHEMA, LAYER_SCHEMA):
+    for schema in SCHEMAS:
         connection.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {APP_ROLE}"))
         connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {APP_ROLE}"))
 
 
-def plan_layers(connection: Connection, registry: Registry) -> UpgradePlan:
-    """Compares the layer tables with the registry; changes nothing."""
+def plan_tables(connection: Connection, registry: Registry) -> UpgradePlan:
+    """Compares the tables of layers and streams with the registry; changes nothing."""
     plan = UpgradePlan()
-    present = set(connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = :s"), {"s": LAYER_SCHEMA}))
     tables = layer_tables(registry)
+    present = _present(connection, LAYER_SCHEMA)
     for layer in registry:
         table = tables[layer.id]
         if layer.id in present:
@@ -120,45 +123,74 @@ def plan_layers(connection: Connection, registry: Registry) -> UpgradePlan:
             _plan_table(connection, plan, layer, table, str(layer.renamed_from))
             present.discard(str(layer.renamed_from))
         else:
-            plan.add(f"+ {layer.id}（{layer.title.zh}）", str(CreateTable(table).compile(dialect=DIALECT)))
-            for index in sorted(table.indexes, key=lambda index: str(index.name)):
-                plan.add(f"+ {index.name}", str(CreateIndex(index).compile(dialect=DIALECT)))
-    for name in sorted(present - set(tables)):
-        rows = connection.scalar(text(f'SELECT count(*) FROM {LAYER_SCHEMA}."{name}"'))
+            _plan_new(plan, layer, table)
+    _refuse_orphans(connection, plan, LAYER_SCHEMA, present - set(tables))
+    streams = stream_tables(registry)
+    present = _present(connection, STREAM_SCHEMA)
+    for stream in registry.streams.values():
+        if stream.id in present:
+            _plan_table(connection, plan, stream, streams[stream.id], stream.id)
+        else:
+            _plan_new(plan, stream, streams[stream.id])
+            # a row trigger is copied to every partition, a statement trigger guards the root only
+            plan.add(f"{stream.id}: append-only", (
+                f'CREATE TRIGGER append_only BEFORE UPDATE ON {STREAM_SCHEMA}."{stream.id}" '
+                f"FOR EACH ROW EXECUTE FUNCTION {CORE_SCHEMA}.refuse_update()"
+            ))  # fmt: skip
+    _refuse_orphans(connection, plan, STREAM_SCHEMA, present - set(streams))
+    return plan
+
+
+def _present(connection: Connection, schema: str) -> set[str]:
+    """Returns the tables of a schema; partitions belong to their table."""
+    return set(connection.scalars(text("""
+        SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(:s) AND relkind IN ('r', 'p') AND NOT relispartition
+    """), {"s": schema}))  # fmt: skip
+
+
+def _plan_new(plan: UpgradePlan, layer: Layer | Stream, table: Table) -> None:
+    plan.add(f"+ {layer.id}（{layer.title.zh}）", str(CreateTable(table).compile(dialect=DIALECT)))
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        plan.add(f"+ {index.name}", str(CreateIndex(index).compile(dialect=DIALECT)))
+
+
+def _refuse_orphans(connection: Connection, plan: UpgradePlan, schema: str, names: set[str]) -> None:
+    for name in sorted(names):
+        rows = connection.scalar(text(f'SELECT count(*) FROM {schema}."{name}"'))
         plan.refusals.append(
             f"图层表 {name}（{rows} 行）没有对应的图层文件；升级不删除数据。请恢复文件，或在新文件中写 renamed_from = \"{name}\""
             f" / table {name} ({rows} rows) has no layer file; an upgrade deletes nothing: restore the file or declare renamed_from"
         )  # fmt: skip
-    return plan
 
 
-def _plan_table(connection: Connection, plan: UpgradePlan, layer: Layer, table: Table, present_as: str) -> None:
-    found = _columns(connection, present_as)
-    rows_exist = bool(connection.scalar(text(f'SELECT EXISTS (SELECT 1 FROM {LAYER_SCHEMA}."{present_as}")')))
+def _plan_table(connection: Connection, plan: UpgradePlan, layer: Layer | Stream, table: Table, present_as: str) -> None:
+    at = f'{table.schema}."{present_as}"'
+    found = _columns(connection, at)
+    rows_exist = bool(connection.scalar(text(f"SELECT EXISTS (SELECT 1 FROM {at})")))
     for column in table.columns:
         old = layer.fields[column.name].renamed_from if column.name in layer.fields else None
         source = column.name if column.name in found else old
         if source is not None and source in found:
             if source != column.name:
-                plan.add(f"{layer.id}.{source} → {column.name}", f'{_alter(layer.id)} RENAME COLUMN "{source}" TO "{column.name}"')
-            _plan_column(connection, plan, layer, column, found.pop(source), present_as, source)
+                plan.add(f"{layer.id}.{source} → {column.name}", f'{_alter(table)} RENAME COLUMN "{source}" TO "{column.name}"')
+            _plan_column(connection, plan, layer, column, found.pop(source), at, source)
         elif not column.nullable and rows_exist and column.server_default is None:
             plan.refusals.append(
                 f"{layer.id}.{column.name}：表中已有数据，新字段不能是必填（required） / a new field of a filled table cannot be required"
             )
         else:
-            plan.add(f"+ {layer.id}.{column.name}", f"{_alter(layer.id)} ADD COLUMN {_definition(column)}")
+            plan.add(f"+ {layer.id}.{column.name}", f"{_alter(table)} ADD COLUMN {_definition(column)}")
     for name in sorted(found):
-        filled = connection.scalar(text(f'SELECT count("{name}") FROM {LAYER_SCHEMA}."{present_as}"'))
+        filled = connection.scalar(text(f'SELECT count("{name}") FROM {at}'))
         plan.refusals.append(
             f"{layer.id}.{name}（{filled} 个值）不再声明；升级不删除数据。请恢复字段，或在新字段中写 renamed_from = \"{name}\""
             f" / field {name} ({filled} values) is no longer declared; restore it or declare renamed_from"
         )  # fmt: skip
-    _plan_rules(connection, plan, layer, table, present_as)
+    _plan_rules(connection, plan, layer, table, at)
 
 
 def _plan_column(
-    connection: Connection, plan: UpgradePlan, layer: Layer, column: Column[object], found: tuple[str, bool], table: str, source: str
+    connection: Connection, plan: UpgradePlan, layer: Layer | Stream, column: Column[object], found: tuple[str, bool], at: str, source: str
 ) -> None:
     kind, required = found
     wanted = _type(column)
@@ -168,32 +200,32 @@ def _plan_column(
                 f"{layer.id}.{column.name}：类型由 {kind} 变为 {wanted} 会改动数据 / changing the type {kind} to {wanted} would change data"
             )
             return
-        plan.add(f"{layer.id}.{column.name}: {wanted}", f'{_alter(layer.id)} ALTER COLUMN "{column.name}" TYPE {wanted}')
+        plan.add(f"{layer.id}.{column.name}: {wanted}", f'{_alter(column.table)} ALTER COLUMN "{column.name}" TYPE {wanted}')
     if required == (not column.nullable):
         return
     if required:
-        plan.add(f"{layer.id}.{column.name}: null", f'{_alter(layer.id)} ALTER COLUMN "{column.name}" DROP NOT NULL')
+        plan.add(f"{layer.id}.{column.name}: null", f'{_alter(column.table)} ALTER COLUMN "{column.name}" DROP NOT NULL')
         return
-    empty = connection.scalar(text(f'SELECT count(*) FROM {LAYER_SCHEMA}."{table}" WHERE "{source}" IS NULL'))
+    empty = connection.scalar(text(f'SELECT count(*) FROM {at} WHERE "{source}" IS NULL'))
     if empty:
         plan.refusals.append(
             f"{layer.id}.{column.name}：{empty} 行没有值，不能改为必填 / {empty} rows have no value, it cannot become required"
         )
         return
-    plan.add(f"{layer.id}.{column.name}: not null", f'{_alter(layer.id)} ALTER COLUMN "{column.name}" SET NOT NULL')
+    plan.add(f"{layer.id}.{column.name}: not null", f'{_alter(column.table)} ALTER COLUMN "{column.name}" SET NOT NULL')
 
 
-def _plan_rules(connection: Connection, plan: UpgradePlan, layer: Layer, table: Table, present_as: str) -> None:
+def _plan_rules(connection: Connection, plan: UpgradePlan, layer: Layer | Stream, table: Table, at: str) -> None:
     """Adds new checks, unique rules and indexes; takes away our own that are no longer declared."""
-    address = {"t": f'{LAYER_SCHEMA}."{present_as}"'}
+    address = {"t": at}
     found = set(connection.scalars(text(
         "SELECT conname FROM pg_constraint WHERE conrelid = CAST(:t AS regclass) AND contype IN ('c', 'u')"), address))  # fmt: skip
     wanted = {str(rule.name): clause for rule, clause in _rules(table)}
     for name in sorted(found - set(wanted)):
-        plan.add(f"- {name}", f'{_alter(layer.id)} DROP CONSTRAINT "{name}"')
+        plan.add(f"- {name}", f'{_alter(table)} DROP CONSTRAINT "{name}"')
     for name in sorted(set(wanted) - found):
-        plan.add(f"+ {name}", f'{_alter(layer.id)} ADD CONSTRAINT "{name}" {wanted[name]}')
-        broken = _broken_rows(connection, table, name, present_as)
+        plan.add(f"+ {name}", f'{_alter(table)} ADD CONSTRAINT "{name}" {wanted[name]}')
+        broken = _broken_rows(connection, table, name, at)
         if broken:
             plan.refusals.append(f"{layer.id}：{broken} 行不符合新规则 {name} / {broken} rows break the new rule {name}")
     present = "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = CAST(:t AS regclass)"
@@ -211,27 +243,28 @@ def _rules(table: Table) -> Iterator[tuple[CheckConstraint | UniqueConstraint, s
             yield rule, "UNIQUE (" + ", ".join(f'"{column.name}"' for column in rule.columns) + ")"
 
 
-def _broken_rows(connection: Connection, table: Table, name: str, present_as: str) -> int:
-    """Counts rows that a new check would refuse; a check on a column that is not there yet breaks for none."""
-    columns = set(_columns(connection, present_as))
+def _broken_rows(connection: Connection, table: Table, name: str, at: str) -> int:
+    """Counts rows that a new check would refuse; a check on a column that is not there yet, or of another type, breaks for none."""
+    found = _columns(connection, at)
+    columns = {c.name for c in table.columns if c.name in found and found[c.name][0].lower() == _type(c)}
     for rule in table.constraints:
         if isinstance(rule, CheckConstraint) and rule.name == name:
             expression = str(rule.sqltext)
             quoted = {column.name for column in table.columns if f'"{column.name}"' in expression}
             if not quoted <= columns:
                 return 0
-            statement = f'SELECT count(*) FROM {LAYER_SCHEMA}."{present_as}" WHERE NOT ({expression})'
+            statement = f"SELECT count(*) FROM {at} WHERE NOT ({expression})"
             return int(connection.exec_driver_sql(statement.replace("%", "%%")).scalar_one())
     return 0
 
 
-def _columns(connection: Connection, table: str) -> dict[str, tuple[str, bool]]:
+def _columns(connection: Connection, at: str) -> dict[str, tuple[str, bool]]:
     rows = connection.execute(
         text("""
             SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute
             WHERE attrelid = CAST(:t AS regclass) AND attnum > 0 AND NOT attisdropped
         """),
-        {"t": f'{LAYER_SCHEMA}."{table}"'},
+        {"t": at},
     )
     return {name: (kind, required) for name, kind, required in rows}
 
@@ -244,5 +277,5 @@ def _definition(column: Column[object]) -> str:
     return str(CreateColumn(column).compile(dialect=DIALECT))
 
 
-def _alter(layer: str) -> str:
-    return f'ALTER TABLE {LAYER_SCHEMA}."{layer}"'
+def _alter(table: Table) -> str:
+    return f'ALTER TABLE {table.schema}."{table.name}"'

@@ -8,6 +8,8 @@ import typer
 
 from api.cli.house import CliError, open_house
 from spatial.cities import City, add_city, cities, city_by_key, remove_city
+from spatial.datasets import raster_files, remove_raster_files
+from spatial.place import raster_folder
 from spatial.settings import load_settings
 
 __all__ = ["app"]
@@ -59,7 +61,7 @@ def remove(
         city = city_by_key(connection, key)
         if not yes and not typer.confirm(f"删除 {city.title_zh} 的全部数据？ / delete all data of {city.key}?"):
             raise typer.Exit(1)
-        gone = remove_city(connection, city, list(house.registry.layers))
+        gone = remove_city(connection, city, house.registry)
     typer.echo(f"已删除 {city.title_zh}，{gone} 行 / removed, {gone} rows")
 
 

@@ -44,5 +44,5 @@ def remove() -> None:
     """删除示范城市 / removes the sample city."""
     with open_house(load_settings()) as house, house.engine.begin() as connection:
         city = city_by_key(connection, SAMPLE_KEY)
-        gone = remove_city(connection, city, list(house.registry.layers))
+        gone = remove_city(connection, city, house.registry)
     typer.echo(f"已删除示范城市，{gone} 行 / removed, {gone} rows")

@@ -141,5 +141,5 @@ def test_the_shapefile_in_twd97_lands_on_the_same_ground(
             SELECT ST_Distance(ST_Centroid(a.geom)::geography, ST_Centroid(b.geom)::geography) FROM layer.community a
             JOIN layer.community b ON a.code = b.code AND a.city <> b.city WHERE a.city = :city
         """), {"city": twin.id}))  # fmt: skip
-        remove_city(connection, twin, ["community"])
+        remove_city(connection, twin, registry)
     assert len(apart) == 454 and sum(metres < 0.01 for metres in apart) >= 430 and max(apart) < 20

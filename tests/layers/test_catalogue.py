@@ -70,7 +70,7 @@ def test_a_new_trade_is_one_file(tmp_path: Path) -> None:
         (('domain = "grade"', 'domain = "grad"'), "-", "no domain 'grad'"),
         (('id = "toilet"', 'id = "toilets"'), "id", "文件名"),
         (('role = "toilet"', 'rolle = "toilet"'), "rolle", "Extra inputs"),
-        (('role = "toilet"', 'kind = "stream"'), "kind", "Extra inputs"),
+        (('role = "toilet"', 'kind = "river"'), "kind", "'stream'"),
         (("length = 50", 'length = "x"'), "fields.name.length", "integer"),
         (("[fields]", '[fields]\nid = { title = { zh = "一", en = "I" } }'), "-", "belongs to the system"),
         (("[style]", "[style"), "-", "TOML"),
