@@ -86,6 +86,8 @@ def read_dbf(data: bytes, declared: str | None) -> Dbf:
     stars = 0
     for field in fields:
         title = _name(field, probe)
+        if title in table.columns:
+            raise FileFault("dbf", f".dbf 中有两个字段“{title}”", f"two fields of the .dbf are named {title!r}", field=title, value=title)
         cells = [body[at + field.start : at + field.start + field.width] for at in range(0, len(body), width)]
         if field.kind == "C":
             table.columns[title] = _decoded(table, title, cells, probe)

@@ -8,12 +8,13 @@ import math
 import re
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 from data.readers.encodings import Decoded, decode, decode_fault
 from data.readers.raw import RawTable, ReadRequest, shown
 from data.report import FileFault, RowFault
 
-__all__ = ["read_delimited"]
+__all__ = ["header_names", "place_rows", "read_delimited"]
 
 DELIMITERS = ",;\t|"
 X_NAMES = frozenset({"x", "lon", "lng", "long", "longitude", "经度", "經度", "东经", "x坐标", "x座標"})
@@ -36,7 +37,7 @@ def read_delimited(data: bytes, request: ReadRequest) -> RawTable:
     header: list[str] = []
     rows: list[list[str]] = []
     try:
-        header = _header(next(reader))
+        header = header_names("csv", next(reader))
         rows = [cells for cells in reader if cells]
     except csv.Error as error:
         raise FileFault(
@@ -47,20 +48,35 @@ def read_delimited(data: bytes, request: ReadRequest) -> RawTable:
         ) from None
     if not rows:
         raise FileFault("empty", "文件只有表头，没有数据行", "the file holds a header but no rows")
-    x, y = _coordinate_columns(header, request)
     faults = _layout_faults(header, rows)
     if text.broken:
         faults += _encoding_faults(header, rows, text)
-    table = RawTable({}, [None] * len(rows), placed=x is not None, notes=[text.note] if text.note else [], faults=faults)
+    table = RawTable({}, [None] * len(rows), notes=[text.note] if text.note else [], faults=faults)
     for position, name in enumerate(header):
         table.columns[name] = [row[position] for row in rows]
-    if x is not None and y is not None:
-        table.used = [x, y]
-        skip = {fault.row for fault in faults}
-        for position, (east, north) in enumerate(zip(table.columns[x], table.columns[y], strict=True)):
-            if position + 1 not in skip:
-                table.geometry[position] = _point(table.faults, position + 1, (x, east), (y, north))
+    place_rows(table, request)
     return table
+
+
+def place_rows(table: RawTable, request: ReadRequest) -> None:
+    """Makes points of the coordinate columns, where there are any; rows that are told already stay without.
+
+    Raises:
+        FileFault: a column that was named is not there, or it is not clear which one is meant.
+    """
+    x, y = _coordinate_columns(list(table.columns), request)
+    table.placed = x is not None
+    if x is None or y is None:
+        return
+    table.used = [x, y]
+    skip = {fault.row for fault in table.faults}
+    for position, (east, north) in enumerate(zip(table.columns[x], table.columns[y], strict=True)):
+        if position + 1 not in skip:
+            table.geometry[position] = _point(table.faults, position + 1, (x, _written(east)), (y, _written(north)))
+
+
+def _written(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _delimiter(text: str) -> str:
@@ -69,22 +85,27 @@ def _delimiter(text: str) -> str:
     >>> _delimiter('编号;名称,别名;x'), _delimiter('a\\tb')
     (';', '\\t')
     """
-    first = text.split("\n", 1)[0]
+    first = re.split("[\r\n]", text, maxsplit=1)[0]
     return max(DELIMITERS, key=lambda mark: (len(next(csv.reader([first], delimiter=mark), [])), -DELIMITERS.index(mark)))
 
 
-def _header(cells: Sequence[str]) -> list[str]:
+def header_names(rule: str, cells: Sequence[str]) -> list[str]:
+    """Returns the names of the columns.
+
+    Raises:
+        FileFault: a name is missing or stands twice; its rule begins with the format's name.
+    """
     names = [cell.strip() for cell in cells]
     for position, name in enumerate(names):
         if not name:
             raise FileFault(
-                "csv_header",
+                f"{rule}_header",
                 f"表头第 {position + 1} 列没有名称",
                 f"column {position + 1} of the header has no name",
                 value=shown(",".join(names)),
             )
         if name in names[:position]:
-            raise FileFault("csv_header", f"表头中“{name}”出现两次", f"{name!r} stands twice in the header", field=name, value=name)
+            raise FileFault(f"{rule}_header", f"表头中“{name}”出现两次", f"{name!r} stands twice in the header", field=name, value=name)
     return names
 
 

@@ -8,17 +8,36 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Literal
 
 from data.readers.formats import check_content, format_of
-from data.readers.process import FAULT
-from data.readers.raw import RawTable, ReadRequest, load_table
-from data.readers.shapefile import DRIVER
+from data.readers.process import ANSWER, FAULT
+from data.readers.raw import FileFormat, RawTable, ReadRequest, load_table
 from data.report import FileFault
 
-__all__ = ["environment", "read_file"]
+__all__ = ["RASTER", "Drivers", "environment", "read_file", "run_child"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """The GDAL drivers that a child may have, of the GDAL that this library's wheel brings."""
+
+    library: Literal["pyogrio", "rasterio"] = "pyogrio"
+    allowed: tuple[str, ...] = ()
+
+
+# A format that GDAL does not read gets no driver at all.
+VECTOR: dict[FileFormat, Drivers] = {
+    "shapefile": Drivers(allowed=("ESRI Shapefile",)),
+    "shapefile_zip": Drivers(allowed=("ESRI Shapefile",)),
+    "flatgeobuf": Drivers(allowed=("FlatGeobuf",)),
+    "osm": Drivers(allowed=("OSM",)),
+}
+# COG and MEM read no file; the pixels are copied through them.
+RASTER = Drivers("rasterio", ("GTiff", "netCDF", "COG", "MEM"))
 
 SECONDS = 1800
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,26 +62,36 @@ def read_file(
     check_content(path, kind)
     request = ReadRequest(str(path.resolve()), kind, encoding, source_layer, x, y)
     with tempfile.TemporaryDirectory(prefix="wanmi-import-") as name:
-        scratch = Path(name)
-        try:
-            done = subprocess.run(
-                [sys.executable, "-P", "-m", "data.readers.process", str(scratch)],
-                input=json.dumps(asdict(request)),
-                encoding="utf-8",
-                errors="replace",
-                capture_output=True,
-                cwd=scratch,
-                env=environment(),
-                timeout=SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise FileFault("reader_time", f"读取超过 {SECONDS} 秒，已中止", f"reading took more than {SECONDS} seconds") from None
-        if (scratch / FAULT).is_file():
-            raise FileFault(**json.loads((scratch / FAULT).read_text("utf-8")))
-        if done.returncode != 0:
-            raise _crashed(done.returncode, done.stderr)
-        return load_table(scratch)
+        run_child("data.readers.process", asdict(request), Path(name), VECTOR.get(kind, Drivers()))
+        return load_table(Path(name))
+
+
+def run_child(module: str, task: dict[str, Any], scratch: Path, drivers: Drivers) -> dict[str, Any]:
+    """Has a limited child process do a task; what it leaves lies in the scratch folder.
+
+    Raises:
+        FileFault: what the child says, or that it was stopped.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", module, str(scratch)],
+            input=json.dumps(task),
+            encoding="utf-8",
+            errors="replace",
+            capture_output=True,
+            cwd=scratch,
+            env=environment(drivers=drivers),
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise FileFault("reader_time", f"读取超过 {SECONDS} 秒，已中止", f"reading took more than {SECONDS} seconds") from None
+    if (scratch / FAULT).is_file():
+        raise FileFault(**json.loads((scratch / FAULT).read_text("utf-8")))
+    if done.returncode != 0:
+        raise _crashed(done.returncode, done.stderr)
+    found: dict[str, Any] = json.loads((scratch / ANSWER).read_text("utf-8"))
+    return found
 
 
 def _crashed(code: int, said: str) -> FileFault:
@@ -77,22 +106,27 @@ def _crashed(code: int, said: str) -> FileFault:
     return FileFault("reader", "文件无法读取", "the file cannot be read", value=last)
 
 
-@lru_cache(maxsize=1)
-def _other_drivers() -> str:
-    import pyogrio
+@lru_cache(maxsize=2)
+def _known(library: str) -> frozenset[str]:
+    if library == "pyogrio":
+        import pyogrio
 
-    return ",".join(sorted(set(pyogrio.list_drivers()) - {DRIVER}))
+        return frozenset(pyogrio.list_drivers())
+    import rasterio
+
+    with rasterio.Env() as env:
+        return frozenset(env.drivers())
 
 
-def environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Returns the child's environment: every GDAL driver but ours is skipped, nothing may be fetched."""
+def environment(given: Mapping[str, str] | None = None, drivers: Drivers = Drivers()) -> dict[str, str]:
+    """Returns the child's environment: every GDAL driver but those allowed is skipped, nothing may be fetched."""
     names = os.environ if given is None else given
     kept = {key: names[key] for key in KEPT if key in names}
     return kept | {
         "PYTHONPATH": str(ROOT),
         "PYTHONUTF8": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        "GDAL_SKIP": _other_drivers(),
+        "GDAL_SKIP": ",".join(sorted(_known(drivers.library) - set(drivers.allowed))),
         "PROJ_NETWORK": "OFF",
         "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
         "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",

@@ -17,7 +17,7 @@ from data.report import RowFault
 
 __all__ = ["FileFormat", "RawTable", "ReadRequest", "load_table", "save_table", "shown"]
 
-FileFormat = Literal["shapefile", "geopackage", "geojson", "csv"]
+FileFormat = Literal["shapefile", "shapefile_zip", "geopackage", "flatgeobuf", "geojson", "csv", "xlsx", "osm"]
 SHOWN = 80
 
 

@@ -7,6 +7,7 @@ the content nor the name of a file leads it elsewhere.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from data.readers.dbf import read_dbf
@@ -14,9 +15,8 @@ from data.readers.formats import part_of
 from data.readers.raw import RawTable, ReadRequest
 from data.report import FileFault
 
-__all__ = ["DRIVER", "read_shapefile"]
+__all__ = ["read_geometry", "read_shapefile", "told"]
 
-DRIVER = "ESRI Shapefile"
 MOST_PRJ = 64 << 10
 # Open rings are told by our own check with their row.
 EXPECTED = ("Non closed ring detected",)
@@ -53,17 +53,33 @@ def read_shapefile(path: Path, request: ReadRequest, scratch: Path) -> RawTable:
 
 
 def _geometry(scratch: Path, shp: Path | None, shx: Path | None) -> tuple[list[bytes | None], list[str]]:
-    from pyogrio import raw
-    from pyogrio.errors import DataSourceError
-
     for source, name in ((shp, "input.shp"), (shx, "input.shx")):
         if source is not None:
             (scratch / name).symlink_to(source)
+    broken = FileFault("shapefile", ".shp 或 .shx 已损坏，无法读取", "the .shp or .shx is broken")
+    return read_geometry(scratch / "input.shp", broken)
+
+
+def read_geometry(path: Path, broken: FileFault) -> tuple[list[bytes | None], list[str]]:
+    """Returns the geometries of a file as GDAL reads them, and what it warned of.
+
+    Raises:
+        FileFault: ``broken``, with GDAL's word as its value.
+    """
+    from pyogrio import raw
+    from pyogrio.errors import DataSourceError, FeatureError, GeometryError
+
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            _, _, shapes, _ = raw.read(str(scratch / "input.shp"), columns=[])
-        except (DataSourceError, ValueError) as error:
-            raise FileFault("shapefile", ".shp 或 .shx 已损坏，无法读取", "the .shp or .shx is broken", value=str(error)[:80]) from None
-    told = sorted({str(warning.message) for warning in said if not str(warning.message).startswith(EXPECTED)})
-    return list(shapes), [f"GDAL: {text[:200]}" for text in told]
+            _, _, shapes, _ = raw.read(str(path), columns=[])
+        except (DataSourceError, FeatureError, GeometryError, ValueError) as error:
+            broken.value = str(error)[:80]
+            raise broken from None
+    return list(shapes), told(said)
+
+
+def told(said: Sequence[warnings.WarningMessage]) -> list[str]:
+    """Returns GDAL's warnings as notes, each once."""
+    texts = sorted({str(warning.message) for warning in said if not str(warning.message).startswith(EXPECTED)})
+    return [f"GDAL: {text[:200]}" for text in texts]
