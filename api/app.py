@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
-from api import health, measure, onemap, search
+from api import datasets, health, measure, onemap, search
 from api.access import LOOPBACK_HOSTS
 from api.dependencies import OpenDep
 from api.errors import register_error_handlers
@@ -52,7 +52,7 @@ def create_app(settings: Settings, dsn: str, registry: Registry | None = None) -
     app.state.settings = settings
     app.state.registry = registry or load_registry()
     ogc = (landing.router, openapi.router, items.router, tiles.router, styles.router)
-    for router in (health.router, *ogc, onemap.router, search.router, measure.router):
+    for router in (health.router, *ogc, onemap.router, datasets.router, search.router, measure.router):
         app.include_router(router)
     app.include_router(_pages(web))
     app.mount("/static", StaticFiles(directory=web), name="static")

@@ -27,9 +27,10 @@ from grid_coding.profiles import profile
 from layers.model import Domain, Layer
 from layers.style import legend
 from spatial.cities import City
+from spatial.crs import metric_title
 from spatial.features import Selection, near, summaries
 
-__all__ = ["router"]
+__all__ = ["describe_city", "router"]
 
 router = APIRouter(prefix="/api", tags=["one-map"])
 MAX_HITS = 50
@@ -40,11 +41,13 @@ async def get_cities(connect: Connect, _: ReaderDep) -> dict[str, Any]:
     """Answers the cities for the city switcher."""
     async with connect.queries() as connection:
         found = await all_cities(connection)
-    return {"cities": [_describe_city(city) for city in found]}
+    return {"cities": [describe_city(city) for city in found]}
 
 
-def _describe_city(city: City) -> dict[str, Any]:
+def describe_city(city: City) -> dict[str, Any]:
+    """Returns what the switcher and the city page tell of a city."""
     rules = profile(city.profile)
+    metric_zh, metric_en = metric_title(city.metric_srid)
     return {
         "key": city.key,
         "title": {"zh": city.title_zh, "en": city.title_en},
@@ -53,6 +56,9 @@ def _describe_city(city: City) -> dict[str, Any]:
         "profile_title": {"zh": rules.zh, "en": rules.en},
         "bbox": list(city.bbox),
         "metric_srid": city.metric_srid,
+        "metric_title": {"zh": metric_zh, "en": metric_en},
+        "datum": city.datum,
+        "calendar": city.calendar,
         "view": {"lon": city.view_lon, "lat": city.view_lat, "zoom": city.view_zoom},
         "notice": {"zh": city.notice_zh, "en": city.notice_en or city.notice_zh} if city.notice_zh else None,
         "map_number": city.map_number,

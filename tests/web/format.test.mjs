@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { formatArea, formatCount, formatLength, formatMoment, formatValue, isEmpty, metresPerPixel, scaleBar, scaleDenominator } from "../../web/app/format.js";
+import { formatAge, formatArea, formatCount, formatDuration, formatLength, formatMoment, formatValue, isEmpty, metresPerPixel, scaleBar, scaleDenominator } from "../../web/app/format.js";
 
 const field = (more) => ({ key: "x", title: { zh: "某", en: "X" }, type: "text", unit: null, domain: null, list: false, search: false, abbreviation: null, ...more });
 
@@ -8,6 +8,20 @@ test("times are shown in Asia/Shanghai, whatever the machine's zone", () => {
   assert.equal(formatMoment("2026-11-21T01:30:00Z"), "2026-11-21 09:30");
   assert.equal(formatMoment("2026-11-20T16:00:05Z", true), "2026-11-21 00:00:05");
   assert.equal(formatMoment("nonsense"), "nonsense");
+});
+
+test("age counts the days of Asia/Shanghai", () => {
+  const now = Date.parse("2026-11-20T16:30:00Z");
+  assert.equal(formatAge("2026-11-20T15:00:00Z", now, "zh"), "昨天");
+  assert.equal(formatAge("2026-11-20T16:10:00Z", now, "en"), "today");
+  assert.equal(formatAge("2026-11-09T04:00:00Z", now, "en"), "12 days ago");
+  assert.equal(formatAge("2026-05-09T04:00:00Z", now, "en"), "6 months ago");
+});
+
+test("durations are said in seconds, then minutes", () => {
+  assert.equal(formatDuration(3.216, "zh"), "3.2 秒");
+  assert.equal(formatDuration(42.4, "en"), "42 s");
+  assert.equal(formatDuration(192.2, "zh"), "3 分 12 秒");
 });
 
 test("codes are decoded, the code itself stays beside a name", () => {

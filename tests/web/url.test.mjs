@@ -5,7 +5,7 @@ import { decode, decodeHide, decodeView, emptyState, encode, encodeHide, sameBut
 const full = {
   city: "sample", view: { lon: 120.145, lat: 30.2725, zoom: 14.25, bearing: 0, pitch: 0 }, on: ["a_layer", "b_layer"],
   hide: { a_layer: ["closed", "完好"], b_layer: [] }, opacity: { a_layer: 60 },
-  selection: { layer: "a_layer", id: 12 }, list: { layer: "b_layer", scope: "city" }, panel: false, theme: "dark", lang: "en", measure: "area",
+  selection: { layer: "a_layer", id: 12 }, list: { layer: "b_layer", scope: "city" }, panel: false, theme: "dark", lang: "en", measure: "area", page: "city",
 };
 
 test("a state comes back from the address as it went in", () => {
@@ -16,7 +16,7 @@ test("a state comes back from the address as it went in", () => {
 test("the address stays readable", () => {
   assert.equal(
     encode(full),
-    "#city=sample&at=14.25/30.27250/120.14500&on=a_layer,b_layer&hide=a_layer:closed~%E5%AE%8C%E5%A5%BD,b_layer:&opacity=a_layer:60&sel=a_layer:12&list=b_layer@city&panel=0&theme=dark&lang=en&measure=area",
+    "#city=sample&at=14.25/30.27250/120.14500&on=a_layer,b_layer&hide=a_layer:closed~%E5%AE%8C%E5%A5%BD,b_layer:&opacity=a_layer:60&sel=a_layer:12&list=b_layer@city&panel=0&theme=dark&lang=en&measure=area&page=city",
   );
 });
 
@@ -32,7 +32,7 @@ test("a turned and tilted view keeps its angles", () => {
 
 test("what is malformed is left out", () => {
   for (const text of ["", "14/30", "a/b/c", "99/30/120", "14/95/120", "14/30/181", "14/30/120/0/99", "NaN/1/1", "Infinity/0/0", "1/2/3/4/5/6"]) assert.equal(decodeView(text), null, text);
-  const state = decode("#city=<b>&at=x&on=A,b_layer,../x&opacity=b_layer:200,c:-1,d:50&sel=b_layer:0&list=b_layer@moon&theme=pink&lang=fr&measure=cube");
+  const state = decode("#city=<b>&at=x&on=A,b_layer,../x&opacity=b_layer:200,c:-1,d:50&sel=b_layer:0&list=b_layer@moon&theme=pink&lang=fr&measure=cube&page=moon");
   assert.deepEqual(state, { ...emptyState(), on: ["b_layer"], opacity: { d: 50 } });
 });
 

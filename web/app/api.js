@@ -123,6 +123,12 @@ export function query(values) {
 
 export const readCities = (/** @type {AbortSignal} */ signal) => request("/api/cities", { signal });
 
+/** The cities side by side. @param {AbortSignal} signal */
+export const readFigures = (signal) => request("/api/cities/figures", { signal });
+
+/** What a city holds, and from where. @param {string} city @param {AbortSignal} signal */
+export const readDatasets = (city, signal) => request(`/api/cities/${encodeURIComponent(city)}/datasets`, { signal });
+
 export const readLayers = (/** @type {string} */ city, /** @type {AbortSignal} */ signal) =>
   request(`/api/layers${query({ city })}`, { signal });
 

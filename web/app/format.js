@@ -84,6 +84,22 @@ export function formatValue(value, field, domains, lang) {
 /** Counts, «约» before an estimate. @param {number} count @param {boolean} exact @param {Lang} lang */
 export const formatCount = (count, exact, lang) => `${exact ? "" : { zh: "约 ", en: "about " }[lang]}${formatNumber(count, 0)}`;
 
+/** Days that lie behind, by the calendar of Asia/Shanghai: today, yesterday, 12 days ago, 3 months ago. @param {string|number} moment @param {number} now @param {Lang} lang */
+export function formatAge(moment, now, lang) {
+  const day = (/** @type {string|number} */ at) => Date.parse(formatMoment(at).slice(0, 10)) / 86_400_000;
+  const days = Math.round(day(now) - day(moment));
+  const words = new Intl.RelativeTimeFormat(lang === "zh" ? "zh-CN" : "en", { numeric: "auto" });
+  return days < 60 ? words.format(-days, "day") : words.format(-Math.floor(days / 30.44), "month");
+}
+
+/** A duration as people say it. @param {number} seconds @param {Lang} lang */
+export function formatDuration(seconds, lang) {
+  if (seconds < 1) return { zh: "不到 1 秒", en: "under 1 s" }[lang];
+  if (seconds < 60) return `${formatNumber(seconds, seconds < 10 ? 1 : 0)} ${{ zh: "秒", en: "s" }[lang]}`;
+  const whole = Math.round(seconds);
+  return lang === "zh" ? `${Math.floor(whole / 60)} 分 ${whole % 60} 秒` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
 /** Metres of one screen pixel. @param {number} zoom @param {number} lat */
 export const metresPerPixel = (zoom, lat) => (40_075_016.686 / 512 / 2 ** zoom) * Math.cos((lat * Math.PI) / 180);
 

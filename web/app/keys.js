@@ -17,7 +17,7 @@ const giveBack = () => {
 };
 
 /** @param {string} selector focused once it stands */
-function focusLater(selector) {
+export function focusLater(selector) {
   before = document.activeElement;
   window.requestAnimationFrame(() => window.setTimeout(() => /** @type {HTMLElement|null} */ (document.querySelector(selector))?.focus(), 30));
 }
@@ -69,6 +69,7 @@ const KEYS = {
   l: toggleLayers,
   t: toggleList,
   m: toggleMeasure,
+  i: () => { if (state.city.peek()) state.dialog.value = "city"; },
   p: () => { if (state.mapState.peek() !== "nowebgl") state.dialog.value = "sheet"; },
   d: () => { state.theme.value = state.theme.peek() === "dark" ? "light" : "dark"; },
   e: () => { lang.value = lang.peek() === "zh" ? "en" : "zh"; },

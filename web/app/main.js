@@ -1,7 +1,7 @@
 /** Puts the one-map together: state, address, server, map, panels. */
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { linkAddress, linkServer, dialog, list } from "./state.js";
+import { linkAddress, linkServer, dialog, list, page } from "./state.js";
 import { listenToKeys } from "./keys.js";
 import { t } from "./i18n.js";
 import { start } from "./map/engine.js";
@@ -9,6 +9,7 @@ import { linkSelection } from "./map/interaction.js";
 import { linkMeasure } from "./map/measure.js";
 import { linkPrint } from "./map/snapshot.js";
 import { Card } from "./panels/card.js";
+import { CityPage, linkCityPage } from "./panels/city.js";
 import { Announcement, Banners, MapControls, NoWebGL, ScaleBar, StatusLine, TopBar } from "./panels/frame.js";
 import { Help } from "./panels/help.js";
 import { LayerPanel, linkLegends } from "./panels/layers.js";
@@ -33,6 +34,7 @@ function App() {
     <div class=${list.value ? "right docked" : "right"}><${Card} /><${ListPanel} /></div>
     <${StatusLine} /><${Announcement} />
     ${dialog.value === "help" ? html`<${Help} />` : null}${dialog.value === "sheet" ? html`<${Sheet} />` : null}
+    ${page.value ? html`<${CityPage} />` : null}
   </div>`;
 }
 
@@ -44,6 +46,7 @@ linkLegends();
 linkList();
 linkSearch();
 linkPrint();
+linkCityPage();
 listenToKeys();
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();

@@ -33,8 +33,8 @@ import { decode, encode, sameButView } from "./url.js";
  * @property {number} count
  * @property {number} unplaced
  * @property {[number, number, number, number]|null} bbox
- * @typedef {{key: string, title: Title, bbox: [number, number, number, number], view: {lon: number, lat: number, zoom: number},
- *   notice: Title|null, map_number: string|null}} City
+ * @typedef {{key: string, title: Title, prefix: string, profile: string, profile_title: Title, bbox: [number, number, number, number], metric_srid: number,
+ *   metric_title: Title, datum: string, calendar: string, view: {lon: number, lat: number, zoom: number}, notice: Title|null, map_number: string|null}} City
  * @typedef {{id: number, layer: string, geometry: any, properties: Record<string, unknown>}} Feature
  */
 
@@ -49,7 +49,9 @@ export const selection = signal(/** @type {import("./url.js").Selection|null} */
 export const list = signal(/** @type {import("./url.js").ListState|null} */ (null));
 export const panelOpen = signal(true);
 export const measureMode = signal(/** @type {"line"|"area"|null} */ (null));
-export const dialog = signal(/** @type {"help"|"sheet"|null} */ (null));
+export const dialog = signal(/** @type {"help"|"sheet"|"city"|"cities"|null} */ (null));
+/** The dialogs that have an address. */
+export const page = computed(() => (dialog.value === "city" || dialog.value === "cities" ? dialog.value : null));
 export const mapState = signal(/** @type {"busy"|"idle"|"nowebgl"} */ ("busy"));
 export const mapTrouble = signal(/** @type {"style"|"tiles"|"context"|null} */ (null));
 export const pointer = signal(/** @type {import("./coordinates.js").Position|null} */ (null));
@@ -166,6 +168,7 @@ function readAddress() {
     list.value = given.list;
     panelOpen.value = given.panel;
     measureMode.value = given.measure;
+    if (given.page || page.peek()) dialog.value = given.page;
     if (given.theme) theme.value = given.theme;
     if (given.lang) lang.value = given.lang;
     if (given.view) view.value = given.view;
@@ -183,7 +186,7 @@ export function linkAddress() {
   effect(() => {
     const next = encode({
       city: cityKey.value, view: view.value, on: on.value, hide: hide.value, opacity: opacity.value, selection: selection.value, list: list.value,
-      panel: panelOpen.value, theme: theme.value, lang: lang.value, measure: measureMode.value,
+      panel: panelOpen.value, theme: theme.value, lang: lang.value, measure: measureMode.value, page: page.value,
     });
     const now = window.location.hash;
     if (next === now) return;

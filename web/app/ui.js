@@ -79,18 +79,18 @@ export function Swatch({ entry, dark, hollow = false }) {
 
 /**
  * A native dialog that opens with its component and gives the focus back.
- * @param {{title: string, onClose: () => void, children: any, wide?: boolean}} properties
+ * @param {{title: string, onClose: () => void, children: any, wide?: boolean, kind?: string, head?: any}} properties kind: its class; head: what stands beside the title
  */
-export function Dialog({ title, onClose, children, wide = false }) {
+export function Dialog({ title, onClose, children, wide = false, kind = wide ? "wide" : "", head = null }) {
   const box = useRef(/** @type {HTMLDialogElement|null} */ (null));
   useEffect(() => {
     const before = /** @type {HTMLElement|null} */ (document.activeElement);
     box.current?.showModal();
     return () => { before?.focus(); };
   }, []);
-  return html`<dialog ref=${box} class=${wide ? "dialog wide" : "dialog"} aria-label=${title} onClose=${onClose}
+  return html`<dialog ref=${box} class=${`dialog ${kind}`} aria-label=${title} onClose=${onClose}
       onClick=${(/** @type {MouseEvent} */ event) => { if (event.target === box.current) box.current?.close(); }}>
-    <header><h2>${title}</h2><${IconButton} icon="x" label=${t("close")} onClick=${() => box.current?.close()} /></header>
+    <header><h2>${title}</h2>${head}<${IconButton} icon="x" label=${t("close")} onClick=${() => box.current?.close()} /></header>
     ${children}
   </dialog>`;
 }

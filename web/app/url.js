@@ -19,11 +19,12 @@
  * @property {"light"|"dark"|null} theme
  * @property {"zh"|"en"|null} lang
  * @property {"line"|"area"|null} measure
+ * @property {"city"|"cities"|null} page   the city page, or the cities side by side, over the map
  */
 
 /** @returns {UrlState} */
 export const emptyState = () => ({
-  city: null, view: null, on: null, hide: {}, opacity: {}, selection: null, list: null, panel: true, theme: null, lang: null, measure: null,
+  city: null, view: null, on: null, hide: {}, opacity: {}, selection: null, list: null, panel: true, theme: null, lang: null, measure: null, page: null,
 });
 
 /**
@@ -87,6 +88,7 @@ export function encode(state) {
   if (state.theme) add("theme", state.theme);
   if (state.lang) add("lang", state.lang);
   if (state.measure) add("measure", state.measure);
+  if (state.page) add("page", state.page);
   return `#${parts.join("&")}`;
 }
 
@@ -116,6 +118,7 @@ export function decode(hash) {
   if (text("theme") === "light" || text("theme") === "dark") state.theme = /** @type {"light"|"dark"} */ (text("theme"));
   if (text("lang") === "zh" || text("lang") === "en") state.lang = /** @type {"zh"|"en"} */ (text("lang"));
   if (text("measure") === "line" || text("measure") === "area") state.measure = /** @type {"line"|"area"} */ (text("measure"));
+  if (text("page") === "city" || text("page") === "cities") state.page = /** @type {"city"|"cities"} */ (text("page"));
   return state;
 }
 

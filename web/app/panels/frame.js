@@ -28,7 +28,8 @@ export function TopBar() {
   const dark = state.theme.value === "dark";
   return html`<header class="top">
     <h1><img src="/static/icons/wanmi.svg" alt="" width="24" height="24" /><span class="brand">${t("brand")}</span><span class="screen">${t("screen")}</span></h1>
-    <${CityChoice} /><${SearchBox} />
+    <${CityChoice} /><${IconButton} icon="info" class="city-open" label=${`${t("city_page")}（I）`} text=${t("city_page")} shortcut="I" disabled=${!state.city.value} onClick=${() => { state.dialog.value = "city"; }} />
+    <${SearchBox} />
     <div class="tools" role="toolbar" aria-label=${t("tools")}>
       <${IconButton} icon="table-2" label=${`${t("list")}（T）`} text=${t("list")} shortcut="T" pressed=${state.list.value !== null} onClick=${toggleList} />
       <${IconButton} icon="ruler" label=${`${t("measure")}（M）`} text=${t("measure")} shortcut="M" pressed=${state.measureMode.value !== null} disabled=${state.mapState.value === "nowebgl"} onClick=${toggleMeasure} />
