@@ -28,6 +28,7 @@ class LayerTable:
     layer: str
     columns: Mapping[str, Sequence[Any] | NDArray[Any]]
     geometry: NDArray[np.object_]
+    area_names: Sequence[str | None] | None = None
     area: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:

@@ -15,7 +15,7 @@ from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
 from spatial.crs import CrsError, metric_srid_for, metric_title
 
-__all__ = ["City", "CityError", "add_city", "cities", "city_by_key", "city_from_row", "city_or_none", "remove_city", "view_zoom"]
+__all__ = ["City", "CityError", "add_city", "checked_city", "cities", "city_by_key", "city_from_row", "city_or_none", "remove_city", "view_zoom"]
 
 KEY_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 PREFIX_PATTERN = re.compile(r"[0-9A-Za-z]{2,12}")
@@ -68,8 +68,12 @@ def view_zoom(bbox: tuple[float, float, float, float]) -> float:
     return round(max(2.0, min(wide, high, 17.0)), 1)
 
 
-def _checked(city: City) -> City:
-    """Returns the city with what can be derived filled in."""
+def checked_city(city: City) -> City:
+    """Returns the city with what can be derived filled in.
+
+    Raises:
+        CityError: a field is wrong.
+    """
     west, south, east, north = city.bbox
     if not KEY_PATTERN.fullmatch(city.key):
         raise CityError("key", city.key, "城市标识只能由小写字母、数字、- 和 _ 组成", "a key holds lower-case letters, digits, - and _")
@@ -98,7 +102,7 @@ def add_city(connection: Connection, city: City) -> City:
     Raises:
         CityError: a field is wrong or the key is taken.
     """
-    row = _checked(city)
+    row = checked_city(city)
     if city_or_none(connection, row.key) is not None:
         raise CityError("key", row.key, f"已有城市“{row.key}”", f"there is a city {row.key!r} already")
     values = {**asdict(row), "west": row.bbox[0], "south": row.bbox[1], "east": row.bbox[2], "north": row.bbox[3]}

@@ -18,6 +18,7 @@ from layers.catalogue import load as load_registry
 from spatial.cities import cities
 from spatial.database import owner_engine
 from spatial.doctor import Finding, examine
+from spatial.place import raster_folder
 from spatial.settings import load_settings
 from spatial.upgrade import pending, upgrade
 
@@ -45,7 +46,8 @@ def up(
         with house.engine.connect() as connection:
             present = cities(connection)
         if not present and not empty:
-            make_sample(house.engine, house.registry, size="S", profile=profile, report=steps)
+            rasters = raster_folder(settings.raster_dir, settings.state_dir)
+            make_sample(house.engine, house.registry, size="S", profile=profile, report=steps, rasters=rasters)
             steps.done()
         _run(house, listener)
 

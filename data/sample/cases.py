@@ -1,4 +1,4 @@
-"""A year of cases: rhythm of days and hours, few classes that make most of them, hot spots, texts as people write."""
+"""The years of cases: rhythm of days and hours, few classes that make most of them, hot spots, texts as people write."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import shapely
 from numpy.typing import NDArray
 
 from data.sample.calendar import LAST_MOMENT, STORM_DAY, day_weights, draw_seconds, rain_days, to_utc
-from data.sample.case_kinds import COMPONENT_WORDS, MATTERS
+from data.sample.case_kinds import MATTERS, component_limit
+from data.sample.case_words import VOICES, component_texts, matter_texts
 from data.sample.component_kinds import KINDS
 from data.sample.components import agency_of, class_code, class_name
+from data.sample.names import MOST_TOWNS
+from data.sample.place import Town
 from data.sample.planar import Integers
 from data.sample.rows_things import chunked
 from data.sample.terrain import CORE, Floats
-from data.sample.world import World, points_of
+from data.sample.world import World
 from data.table import LayerTable
 from grid_coding.classes import classes
 
-__all__ = ["case_rows", "hot_spots"]
+__all__ = ["A_DAY", "case_rows", "hot_spots"]
 
 COMPONENT_SHARE = 0.165
 PONDING, BLOCKED, COMMONEST, WATERSIDE = "0406", "0404", "0506", "0105"
@@ -27,11 +30,7 @@ SOURCES = ("collector", "hotline", "app", "video", "media", "transfer", "sensor"
 SOURCE_SHARES = (0.585, 0.195, 0.125, 0.05, 0.005, 0.035, 0.005)
 STAGES = np.array(["collection", "filing", "dispatch", "handling", "feedback", "verification"], dtype=object)
 STAGE_ENDS = (0.10, 0.18, 0.28, 0.78, 0.90)  # shares of the way from filing to closing
-ENDINGS = {
-    "collector": ("，请及时处理。", "。", "，已拍照。", "，现场已劝导。"),
-    "hotline": ("，市民来电要求尽快处理。", "，来电人称已多次反映。", "，望相关部门核实。", "，影响出行，请处理。"),
-    "app": ("！", "，麻烦管一管。", "，好几天了没人管。", "，希望尽快解决，谢谢！"),
-}
+A_DAY = 100_000 // MOST_TOWNS  # numbers of a day for each town
 NEAR = ("附近", "门前", "路段", "北侧", "南侧", "对面", "旁")
 
 
@@ -62,7 +61,7 @@ class _Year:
         self.world = world
         self.random = world.random("cases")
         random, count = self.random, world.size.cases
-        days, weight = day_weights()
+        days, weight = day_weights(world.size.case_years)
         self.day = days[random.choice(len(days), count, p=weight / weight.sum())]
         self.is_component = random.random(count) < COMPONENT_SHARE
         self.matter = self._matters()
@@ -77,7 +76,7 @@ class _Year:
         weight = np.array([m.weight for m in MATTERS])
         picked = self.random.choice(len(MATTERS), len(self.day), p=weight / weight.sum())
         code = [m.code_2005 for m in MATTERS]
-        rainy = np.isin(self.day, rain_days(self.random))
+        rainy = np.isin(self.day, rain_days(self.random, self.world.size.case_years))
         picked[(picked == code.index(PONDING)) & ~rainy] = code.index(COMMONEST)
         for name, part in ((PONDING, 0.55), (BLOCKED, 0.12)):
             wet = (self.day == STORM_DAY) & (self.random.random(len(self.day)) < part)
@@ -116,22 +115,17 @@ class _Year:
         filed[late] = LAST_MOMENT - self.random.integers(60, 32_000, int(late.sum())).astype("timedelta64[s]")
         return np.asarray(filed, dtype="datetime64[s]")
 
-    def terms(self) -> tuple[NDArray[np.float64], list[str], list[tuple[str, ...]]]:
-        """Returns limit in hours, department and word patterns of each case."""
+    def terms(self) -> tuple[NDArray[np.float64], list[str]]:
+        """Returns limit in hours and department of each case."""
         kinds = self.world.components.kind[self.anchor]
-        words, limits = [], []
-        for kind in KINDS:
-            hours, text = next((h, t) for ends, h, t in COMPONENT_WORDS if any(kind.id.endswith(e) for e in ends))
-            words.append(text)
-            limits.append(hours)
-        limit = np.array([m.limit for m in MATTERS])[self.matter]
-        limit = np.where(self.is_component, np.array(limits)[kinds], limit)
+        limits = np.array([component_limit(kind.id) for kind in KINDS], dtype=float)
+        limit = np.where(self.is_component, limits[kinds], np.array([m.limit for m in MATTERS])[self.matter])
         own = [agency_of(kind)[1] for kind in KINDS]
-        department = [own[k] if c else MATTERS[m].department for c, k, m in zip(*self._flags(kinds), strict=True)]
-        patterns = [words[k] if c else MATTERS[m].words for c, k, m in zip(*self._flags(kinds), strict=True)]
-        return limit, department, patterns
+        department = [own[k] if c else MATTERS[m].department for c, k, m in zip(*self.subjects(kinds), strict=True)]
+        return limit, department
 
-    def _flags(self, kinds: Integers) -> tuple[list[bool], list[int], list[int]]:
+    def subjects(self, kinds: Integers) -> tuple[list[bool], list[int], list[int]]:
+        """Returns what each case is about: whether a component, its kind, else the matter."""
         return self.is_component.tolist(), kinds.tolist(), self.matter.tolist()
 
 
@@ -154,15 +148,18 @@ def _stages(year: _Year, limit: Floats) -> tuple[NDArray[np.object_], NDArray[np
 def _places(year: _Year, points: NDArray[np.object_]) -> NDArray[np.object_]:
     """Tells the place as people do: a door plate nearby, a known place, or the road."""
     world, random = year.world, year.random
-    metres = world.components.point[year.anchor]
-    near = shapely.points(metres)
-    door = shapely.STRtree(shapely.points(world.doors.point)).nearest(near)
-    text = world.door_text()[door]
+    used, anchor = np.unique(year.anchor, return_inverse=True)
+    spots = shapely.points(world.components.point[used])
+    door = shapely.STRtree(shapely.points(world.doors.point)).nearest(spots)
+    text = world.door_text()[door][anchor]
     words = np.array(NEAR, dtype=object)[random.integers(0, len(NEAR), len(points))]
     told = text + words
     known = np.flatnonzero(np.isin(world.sites.kind, ("estate", "market", "station", "hospital", "school", "shops", "park", "village")))
-    tree = shapely.STRtree(world.blocks.plots[known])
-    case, plot = tree.query_nearest(near, max_distance=60, all_matches=False)
+    beside = np.full(len(used), -1, dtype=np.int64)
+    spot, plot = shapely.STRtree(world.blocks.plots[known]).query_nearest(spots, max_distance=60, all_matches=False)
+    beside[spot] = plot
+    case = np.flatnonzero(beside[anchor] >= 0)
+    plot = beside[anchor[case]]
     use = random.random(len(case)) < 0.42
     gates = np.array(("门口", "东门", "西门", "南门", "北门", "门前"), dtype=object)[random.integers(0, 6, len(case))]
     names = np.array([str(name) for name in world.sites.name[known].tolist()], dtype=object)[plot]
@@ -172,19 +169,20 @@ def _places(year: _Year, points: NDArray[np.object_]) -> NDArray[np.object_]:
     return np.asarray(told, dtype=object)
 
 
-def _texts(year: _Year, places: NDArray[np.object_], patterns: Sequence[tuple[str, ...]]) -> list[str]:
+def _texts(year: _Year, places: NDArray[np.object_]) -> list[str]:
+    """Tells each case in one of the voices of its source, the commonest voices most."""
     random, count = year.random, len(places)
-    names = np.array([class_name(kind, "2005") for kind in KINDS], dtype=object)[year.world.components.kind[year.anchor]]
-    draw = random.random((count, 2))
-    small, large, deep = random.integers(2, 7, count), random.integers(5, 30, count), random.integers(3, 25, count)
+    kinds = year.world.components.kind[year.anchor]
+    names = np.array([class_name(kind, "2005") for kind in KINDS], dtype=object)[kinds].tolist()
+    draw, skewed = random.random(count).tolist(), (random.random(count) ** 1.5).tolist()
+    small, large, deep = (random.integers(low, high, count).tolist() for low, high in ((2, 7), (5, 30), (3, 25)))
     texts = []
-    for index in range(count):
-        options = patterns[index]
-        text = options[int(draw[index, 0] * len(options))].format(
-            place=places[index], name=names[index], m=small[index], n=large[index], k=deep[index]
-        )
-        endings = ENDINGS.get(year.source[index], ENDINGS["collector"])
-        texts.append(text + endings[int(draw[index, 1] * len(endings))])
+    for index, (is_component, kind, matter) in enumerate(zip(*year.subjects(kinds), strict=True)):
+        voices = VOICES[year.source[index]]
+        voice = voices[int(skewed[index] * len(voices))]
+        options = component_texts(KINDS[kind].id, voice) if is_component else matter_texts(MATTERS[matter].code_2005, voice)
+        text = options[int(draw[index] * len(options))]
+        texts.append(text.format(place=places[index], name=names[index], m=small[index], n=large[index], k=deep[index]))
     return texts
 
 
@@ -212,23 +210,23 @@ def _component_classes(year: _Year) -> list[str | None]:
     return [of_kind[k] if c else None for c, k in zip(year.is_component.tolist(), kinds, strict=True)]
 
 
-def _numbers(filed: NDArray[np.datetime64]) -> list[str]:
-    """Numbers the cases of each day: yyyymmdd and five digits."""
+def _numbers(filed: NDArray[np.datetime64], town: Town) -> list[str]:
+    """Numbers the cases of each day: yyyymmdd and five digits; each town has its own part of the numbers."""
     day = filed.astype("datetime64[D]")
     first = np.searchsorted(day, day, side="left")
-    serial = np.arange(len(day)) - first + 1
+    serial = np.arange(len(day)) - first + 1 + (town.number - 1) * A_DAY
     return [f"{str(d).replace('-', '')}{s:05d}" for d, s in zip(day.astype(str).tolist(), serial.tolist(), strict=True)]
 
 
 def case_rows(world: World, component_code: Sequence[str]) -> Iterator[LayerTable]:
-    """The cases of the year ending 2026-11-20, in order of filing."""
+    """The cases of the years ending 2026-11-20, in order of filing."""
     year = _Year(world)
-    limit, department, patterns = year.terms()
+    limit, department = year.terms()
     stage, deadline, closed = _stages(year, limit)
     shift = year.random.normal(0, 2.5, (len(limit), 2)) * (~year.is_component)[:, None]
     shift[~shapely.contains_xy(world.network.outline, *(world.components.point[year.anchor] + shift).T)] = 0.0
     metres = world.components.point[year.anchor] + shift
-    points = points_of(metres)
+    points = world.points(metres)
     places = _places(year, points)
     codes = np.array(component_code, dtype=object)[year.anchor]
     codes[~year.is_component] = None
@@ -236,14 +234,14 @@ def case_rows(world: World, component_code: Sequence[str]) -> Iterator[LayerTabl
         LayerTable(
             "case",
             {
-                "case_no": _numbers(year.filed),
+                "case_no": _numbers(year.filed, world.town),
                 "kind": np.where(year.is_component, "component", "event").astype(object),
                 "class_code": _classes(year),
                 "component_class": _component_classes(year),
                 "component_code": codes,
                 "stage": stage,
                 "source": year.source,
-                "description": _texts(year, places, patterns),
+                "description": _texts(year, places),
                 "address": places,
                 "grid_code": world.divisions.cell_code[world.cell_of(points)],
                 "department_name": department,

@@ -15,6 +15,7 @@ from data.sample.pipes import PipeBook
 from data.sample.planar import Geometries, Integers
 from data.sample.roads import Roads
 from data.sample.sites import Sites
+from data.sample.sizes import CitySize
 from data.sample.terrain import Floats
 from grid_coding.classes import classes
 
@@ -125,19 +126,20 @@ def _side_words(normal: Floats) -> NDArray[np.object_]:
 
 
 def _rows(
-    courses: _Courses, kind: Kind, along: Along, grade: str, random: np.random.Generator
+    courses: _Courses, kind: Kind, along: Along, grade: str, density: float, random: np.random.Generator
 ) -> tuple[Floats, NDArray[np.object_], Integers]:
     """Places one row (or two) along every street of a grade."""
-    chosen = np.flatnonzero((courses.grade == grade) & (courses.length > along.spacing * 0.5))
+    spacing = along.spacing / density
+    chosen = np.flatnonzero((courses.grade == grade) & (courses.length > spacing * 0.5))
     chosen = chosen[random.random(len(chosen)) < along.streets]
-    count = np.maximum(1, np.floor(courses.length[chosen] / along.spacing)).astype(np.int64)
+    count = np.maximum(1, np.floor(courses.length[chosen] / spacing)).astype(np.int64)
     points, words, roads = [], [], []
     phase = random.uniform(0.2, 0.8, len(chosen))
     one_side = np.where(random.random(len(chosen)) < 0.5, -1.0, 1.0)
     for side in (1.0, -1.0)[: along.sides]:
         which = np.repeat(chosen, count)
         nth = np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
-        spread = np.minimum(0.6, 0.02 * along.spacing)
+        spread = np.minimum(0.6, 0.02 * spacing)
         along_at = (nth + np.repeat(phase, count)) * np.repeat(courses.length[chosen] / count, count)
         at = along_at + random.normal(0, spread, len(along_at))
         sign = np.full(len(which), side) if along.sides == 2 else np.repeat(one_side, count)
@@ -205,6 +207,7 @@ def scattered(areas: Geometries, per_hectare: float, random: np.random.Generator
 
 
 def make_components(
+    size: CitySize,
     roads: Roads,
     blocks: Blocks,
     sites: Sites,
@@ -222,14 +225,14 @@ def make_components(
     yards = shapely.buffer(blocks.plots, -3.0)
     for number, kind in enumerate(KINDS):
         for grade, along in kind.along.items():
-            points, words, road = _rows(courses, kind, along, grade, random)
+            points, words, road = _rows(courses, kind, along, grade, size.on_streets, random)
             box.add(number, points, words, road)
         if kind.crossing:
             points, words, road = _crossings(roads, kind, random)
             box.add(number, points, words, road)
         for density, plots in ((kind.park, parks), (kind.estate, estates)):
             if density:
-                points, owner = scattered(yards[plots], density, random)
+                points, owner = scattered(yards[plots], density * size.on_plots, random)
                 named = np.array([(name or "绿地") + "内" for name in sites.name[plots].tolist()], dtype=object)
                 box.add(number, points, named[owner], np.full(len(points), -1))
     _covers(box, pipes, courses)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from data.sample.blocks import CENTRE, STATION
 from data.sample.cells import cut_cells, reading_order
-from data.sample.names import COMMUNITY_STEMS
+from data.sample.names import COMMUNITY_STEMS, NamePool, district_names
 from data.sample.network import Network
+from data.sample.place import Town
 from data.sample.planar import Geometries, Integers, grow, mesh_of
 from data.sample.sizes import CitySize
 from data.sample.terrain import CORE, Floats, Ground
@@ -35,6 +36,7 @@ STREET_PLACES = (
     ((-1500.0, -600.0), "滨河街道"),
     ((1200.0, -500.0), "解放路街道"),
 )
+OWN_STREETS = ("老城街道", "车站街道", "新城街道")  # every town of a large city has its own
 STREET_NAMES = (
     "建设路街道",
     "花园路街道",
@@ -68,6 +70,14 @@ class Divisions:
     districts: Geometries
     district_code: list[str]
     district_name: list[str]
+
+
+def _counties(town: Town) -> tuple[tuple[str, str], ...]:
+    """Returns code and name of the districts north and south of the river."""
+    if not town.mark:
+        return COUNTIES
+    names = district_names(town.number)
+    return tuple((f"{CITY_PREFIX}{2 * town.number - 1 + n:02d}", name) for n, name in enumerate(names))
 
 
 def _spread(points: Floats, weights: Floats, count: int) -> Integers:
@@ -109,10 +119,11 @@ def regions(faces: Geometries, pairs: tuple[Integers, Integers], members: Intege
 
 def _street_of_faces(size: CitySize, ground: Ground, network: Network) -> tuple[Integers, Integers]:
     """Returns the street of each block and the district of each street."""
-    borders = np.isin(network.piece_kind, ("arterial", "expressway", "middle", "outline"))
+    # A stub of a few millimetres on the outline may bear the street's kind: what has one side only is outline too.
+    borders = np.isin(network.piece_kind, ("arterial", "expressway", "middle", "outline")) | (network.mesh.sides < 0).any(axis=1)
     mesh = mesh_of(network.mesh.pieces[borders])
     inside = shapely.point_on_surface(mesh.faces)
-    south = (ground.plan(shapely.get_coordinates(inside))[:, 1] < 0).astype(np.int64)
+    south = (ground.north_up(ground.plan(shapely.get_coordinates(inside)))[:, 1] < 0).astype(np.int64)
     street = np.full(len(mesh.faces), -1, dtype=np.int64)
     district: list[int] = []
     for side in (0, 1):
@@ -166,8 +177,9 @@ def _one_piece(shape: shapely.Geometry) -> shapely.Geometry:
     return parts[0] if len(parts) == 1 else shape
 
 
-def make_divisions(size: CitySize, profile: str, ground: Ground, network: Network) -> Divisions:
+def make_divisions(size: CitySize, profile: str, ground: Ground, network: Network, pool: NamePool) -> Divisions:
     """Builds the four levels with names and codes by the profile's widths."""
+    counties = _counties(pool.town)
     cells, face = cut_cells(network.mesh, size.grid_area_m2)
     street_of_face, street_district = _street_of_faces(size, ground, network)
     cell_count = np.bincount(face, minlength=len(network.mesh.faces))
@@ -179,7 +191,7 @@ def make_divisions(size: CitySize, profile: str, ground: Ground, network: Networ
     street_number, community_number = _ordered(streets, street_district), _ordered(communities, community_street)
     width = {part.name: part.width for part in coding.profile(profile).structure["grid"]}
     street_code = [
-        f"{COUNTIES[d][0]}{n:0{width['street']}d}" for d, n in zip(street_district.tolist(), street_number.tolist(), strict=True)
+        f"{counties[d][0]}{n:0{width['street']}d}" for d, n in zip(street_district.tolist(), street_number.tolist(), strict=True)
     ]
     community_code = [
         f"{street_code[s]}{n:0{width['community']}d}" for s, n in zip(community_street.tolist(), community_number.tolist(), strict=True)
@@ -191,14 +203,14 @@ def make_divisions(size: CitySize, profile: str, ground: Ground, network: Networ
         communities=communities,
         community_street=community_street,
         community_code=community_code,
-        community_name=_community_names(len(communities)),
+        community_name=_community_names(len(communities), pool),
         streets=streets,
         street_district=street_district,
         street_code=street_code,
-        street_name=_street_names(streets, ground),
+        street_name=_street_names(streets, ground, pool),
         districts=districts,
-        district_code=[code for code, _ in COUNTIES],
-        district_name=[name for _, name in COUNTIES],
+        district_code=[code for code, _ in counties],
+        district_name=[name for _, name in counties],
     )
 
 
@@ -216,17 +228,21 @@ def _cell_codes(profile: str, cells: Geometries, community: Integers, community_
     return codes
 
 
-def _street_names(streets: Geometries, ground: Ground) -> list[str]:
+def _street_names(streets: Geometries, ground: Ground, pool: NamePool) -> list[str]:
+    town = pool.town
     names = [""] * len(streets)
     for place, name in STREET_PLACES:
         at = shapely.Point(ground.place(np.array([place]))[0])
         index = int(np.argmin(shapely.distance(streets, at)))
-        names[index] = names[index] or name
+        known = name if not town.mark else town.title + name if name in OWN_STREETS else f"{pool.way()}街道"
+        names[index] = names[index] or known
     rest = iter(STREET_NAMES)
-    return [name or next(rest) for name in names]
+    return [name or (f"{pool.way()}街道" if town.mark else next(rest)) for name in names]
 
 
-def _community_names(count: int) -> list[str]:
+def _community_names(count: int, pool: NamePool) -> list[str]:
+    if pool.town.mark:
+        return [f"{pool.way()}社区" for _ in range(count)]
     stems = [*COMMUNITY_STEMS, *(f"{stem}{number}" for number in ("二", "三", "四") for stem in COMMUNITY_STEMS)]
     stride = 37  # spreads the kinds of names over the city; coprime with the length of the list
     return [

@@ -9,9 +9,8 @@ import numpy as np
 import shapely
 
 from data.sample.divisions import regions, union_by
-from data.sample.names import words
+from data.sample.names import ordinal, words
 from data.sample.planar import RASTER, Geometries, Integers
-from data.sample.sites import ordinal
 from data.sample.world import World
 from data.table import LayerTable
 

@@ -1,4 +1,4 @@
-"""Emergencies of the year, among them the storm day with water at the low places."""
+"""Emergencies of the year, among them the July storm and the late-autumn downpour with water at the low places."""
 
 from __future__ import annotations
 
@@ -8,14 +8,28 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from data.sample.calendar import FIRST_DAY, LAST_MOMENT, STORM_DAY, to_utc
+from data.sample.calendar import DOWNPOUR, FIRST_DAY, LAST_MOMENT, STORM_DAY, to_utc
+from data.sample.drainage import LOW_REACH, Drainage
+from data.sample.facilities import BROKEN_DIVE, FILLED, filled_depth
+from data.sample.storm import STORM, STORM_SPEED
 from data.sample.terrain import Floats
-from data.sample.world import World, points_of
+from data.sample.where import told
+from data.sample.world import World
 from data.table import LayerTable
 
 __all__ = ["emergency_rows"]
 
-STORM_SHARE = 0.42
+STORM_SHARE = 0.30
+WITHIN = LOW_REACH  # an emergency this near to two roads is told by their crossing, as a hollow is
+# The downpour away from the hollows: kind, minutes after its start, hours it lasts (60: still open at the last moment), words.
+DOWNPOUR_MATTERS = (
+    ("tree_fall", 44, 2.5, "大雨夹阵风刮倒行道树1株，压占非机动车道，园林养护队清理"),
+    ("traffic", 52, 1.5, "雨天路滑，三车追尾，占用1条车道，交警到场疏导"),
+    ("power_cut", 75, 4.5, "雷雨造成配电线路跳闸，3个小区停电，给水加压泵站短时失压，供电公司抢修"),
+    ("tree_fall", 81, 3.5, "大雨后土壤松软，行道树2株倒伏，压占半幅道路"),
+    ("tree_fall", 104, 2.0, "雨后行道树枝断落，砸中一辆停放车辆，无人员受伤"),
+    ("subsidence", 320, 60.0, "雨后路面塌陷约4平方米，深80厘米，疑为雨水管接口脱节，已围挡，排查地下管线"),
+)
 # kind, weight, title, description, hours it lasts, people
 KINDS = (
     ("traffic", 10, "交通事故", "两车相撞，占用{n}条车道，交警到场疏导", 2.0, 3),
@@ -53,6 +67,33 @@ def _storm(world: World, count: int, random: np.random.Generator) -> tuple[Float
     return nodes[picked], kinds, words, start, np.round(random.gamma(2.0, 2.2, count) + 1.5, 2)
 
 
+def _downpour(
+    world: World, drains: Drainage, random: np.random.Generator
+) -> tuple[Floats, list[str], list[str], NDArray[np.datetime64], Floats]:
+    """The downpour that the sensors saw: water in the hollows, a closed underpass, trees, a power cut, a subsidence."""
+    hollows = len(drains.bowls)
+    delay = (drains.low[:, 0] + world.town.offset[0]) / STORM_SPEED
+    depths = [100 * filled_depth(bowl, FILLED["downpour"]) for bowl in drains.bowls]
+    words = [
+        f"{STORM.minutes / 60:.0f}小时降雨约{STORM.depth:.0f}毫米，路面积水最深约{depth:.0f}厘米，排水抢险队到场抽排" for depth in depths
+    ]
+    minutes = 66 + delay[:hollows] + random.uniform(0, 12, hollows)
+    hours = random.uniform(1.7, 2.6, hollows)
+    words.append("下穿通道积水约40厘米，2台水泵故障，已封闭通道并绕行，水泵抢修未完，通道仍未开放")
+    dive = hollows + BROKEN_DIVE
+    minutes, hours = np.r_[minutes, 58 + delay[dive]], np.r_[hours, 60.0]
+    grade = world.roads.of_pieces("grade")
+    pieces = np.flatnonzero(np.isin(grade, ("arterial", "secondary", "branch")))
+    spots = shapely.line_interpolate_point(world.roads.pieces[random.choice(pieces, len(DOWNPOUR_MATTERS))], 0.4, normalized=True)
+    other = shapely.get_coordinates(spots)
+    late = np.array([matter[1] for matter in DOWNPOUR_MATTERS]) + (other[:, 0] + world.town.offset[0]) / STORM_SPEED
+    seconds = np.round(np.r_[minutes, late] * 60).astype(np.int64).astype("timedelta64[s]")
+    kinds = ["waterlogging"] * (hollows + 1) + [matter[0] for matter in DOWNPOUR_MATTERS]
+    place = np.vstack([drains.low[:hollows], drains.low[dive], other])
+    start = DOWNPOUR.astype("datetime64[s]") + seconds
+    return place, kinds, words + [matter[3] for matter in DOWNPOUR_MATTERS], start, np.r_[hours, [m[2] for m in DOWNPOUR_MATTERS]]
+
+
 def _common(world: World, count: int, random: np.random.Generator) -> tuple[Floats, list[str], list[str], NDArray[np.datetime64], Floats]:
     """The ordinary ones, spread over the year and the main streets; the latest are still open."""
     weight = np.array([k[1] for k in KINDS], dtype=float)
@@ -73,13 +114,14 @@ def _common(world: World, count: int, random: np.random.Generator) -> tuple[Floa
     return shapely.get_coordinates(spot), [k[0] for k in drawn], words, start, hours
 
 
-def emergency_rows(world: World) -> Iterator[LayerTable]:
+def emergency_rows(world: World, drains: Drainage) -> Iterator[LayerTable]:
     """About sixty emergencies with level, state, times and people."""
     random = world.random("emergencies")
     stormy = round(world.size.emergencies * STORM_SHARE)
-    parts = (_storm(world, stormy, random), _common(world, world.size.emergencies - stormy, random))
+    rain = _downpour(world, drains, random)
+    parts = (_storm(world, stormy, random), rain, _common(world, world.size.emergencies - stormy - len(rain[1]), random))
     place = np.vstack([p[0] for p in parts])
-    kind, words = parts[0][1] + parts[1][1], parts[0][2] + parts[1][2]
+    kind, words = [k for p in parts for k in p[1]], [text for p in parts for text in p[2]]
     start, hours = np.concatenate([p[3] for p in parts]), np.concatenate([p[4] for p in parts])
     order = np.argsort(start, kind="stable")
     place, start, hours = place[order], start[order], hours[order]
@@ -87,44 +129,30 @@ def emergency_rows(world: World) -> Iterator[LayerTable]:
     end = start + (hours * 3600).astype(np.int64).astype("timedelta64[s]")
     is_open = end > LAST_MOMENT
     end[is_open] = np.datetime64("NaT")
-    points = points_of(place)
+    points = world.points(place)
     area = world.area_name(world.cell_of(points))
-    told = _told(world, place)
+    where = told(world, place, WITHIN)
     titles = {k[0]: k[2] for k in KINDS} | {"waterlogging": "积水内涝"}
     base = np.array([{k[0]: k[5] for k in KINDS}.get(name, 120) for name in kind])
     people = np.floor(base * random.lognormal(0, 0.5, len(kind))).astype(np.int64)
     level = np.where(people > 1200, "III", "IV").astype(object)
-    level[(start.astype("datetime64[D]") == STORM_DAY) & (random.random(len(kind)) < 0.35)] = "III"
+    stormy_days = np.isin(start.astype("datetime64[D]"), (STORM_DAY, DOWNPOUR.astype("datetime64[D]")))
+    level[stormy_days & (random.random(len(kind)) < 0.35)] = "III"
     level[int(np.argmax(start.astype("datetime64[D]") == STORM_DAY))] = "II"
     day = start.astype("datetime64[D]").astype(str)
     yield LayerTable(
         "emergency",
         {
-            "number": [f"YJ{d.replace('-', '')}{n:04d}" for n, d in enumerate(day.tolist(), 1)],
-            "title": [f"{place_name}{titles[k]}" for place_name, k in zip(told, kind, strict=True)],
+            "number": [f"YJ{d.replace('-', '')}{world.town.mark}{n:04d}" for n, d in enumerate(day.tolist(), 1)],
+            "title": [f"{place_name}{titles[k]}" for place_name, k in zip(where, kind, strict=True)],
             "kind": kind,
             "level": level,
             "state": np.where(is_open, "open", "closed").astype(object),
             "started_at": to_utc(start),
             "ended_at": to_utc(end),
-            "address": area + np.array(told, dtype=object),
+            "address": area + np.array(where, dtype=object),
             "description": words,
             "people_affected": people,
         },
         points,
     )
-
-
-def _told(world: World, place: Floats) -> list[str]:
-    """Names the crossing or the road of each place."""
-    names = world.roads.of_pieces("name")
-    named = np.flatnonzero(np.array([name is not None for name in names]))
-    tree = shapely.STRtree(world.roads.pieces[named])
-    found: list[list[str]] = [[] for _ in place]
-    spot, piece = tree.query(shapely.points(place), predicate="dwithin", distance=6.0)
-    for one, index in zip(spot.tolist(), piece.tolist(), strict=True):
-        name = str(names[named[index]])
-        if name not in found[one]:
-            found[one].append(name)
-    nearest = names[named[tree.nearest(shapely.points(place))]]
-    return [f"{sorted(f)[0]}与{sorted(f)[1]}交叉口" if len(f) > 1 else f"{n}路段" for f, n in zip(found, nearest.tolist(), strict=True)]

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from data.sample.blocks import Blocks
 from data.sample.components import scattered
-from data.sample.names import NamePool
+from data.sample.names import NamePool, ordinal
 from data.sample.planar import Geometries
-from data.sample.sites import Sites, ordinal
-from data.sample.terrain import Floats
+from data.sample.sites import Sites
+from data.sample.terrain import Floats, Ground
 
 __all__ = ["Parks", "Trees", "make_parks", "make_trees"]
 
@@ -51,8 +51,9 @@ class Trees:
     place_name: list[str]
 
 
-def make_parks(blocks: Blocks, sites: Sites, pool: NamePool) -> Parks:
+def make_parks(blocks: Blocks, sites: Sites, ground: Ground, pool: NamePool) -> Parks:
     """Makes a park of every green plot inside the ring and names it; the names go to the sites too."""
+    title = pool.town.title
     area = shapely.area(blocks.plots)
     green = (blocks.use == "green") & (blocks.quarter != "edge") & (area > LEAST_PARK)
     shapes: list[shapely.Geometry] = []
@@ -66,18 +67,19 @@ def make_parks(blocks: Blocks, sites: Sites, pool: NamePool) -> Parks:
         sites.name[plots], sites.kind[plots] = name, "park"
 
     for name in sorted(set(blocks.park.tolist()) - {"", "滨河"}):
-        add(np.flatnonzero(green & (blocks.park == name)).tolist(), name, "综合")
+        add(np.flatnonzero(green & (blocks.park == name)).tolist(), title + name, "综合")
+    west_east, north = ground.north_up(blocks.plan).T
     for side, word in ((1, "北"), (-1, "南")):
-        belt = np.flatnonzero((blocks.park == "滨河") & (np.sign(blocks.plan[:, 1]) == side) & (area > LEAST_PARK))
-        for number, plot in enumerate(belt[np.argsort(blocks.plan[belt, 0], kind="stable")].tolist(), 1):
-            add([plot], f"滨河公园{word}岸{ordinal(number)}段", "带状")
+        belt = np.flatnonzero((blocks.park == "滨河") & (np.sign(north) == side) & (area > LEAST_PARK))
+        for number, plot in enumerate(belt[np.argsort(west_east[belt], kind="stable")].tolist(), 1):
+            add([plot], f"{title}滨河公园{word}岸{ordinal(number)}段", "带状")
     rest = np.flatnonzero(green & (blocks.park == ""))
     rest = rest[np.argsort(-area[rest], kind="stable")]
     for rank, plot in enumerate(rest.tolist()):
         if rank == 0:
-            add([plot], "示范植物园", "专类")
+            add([plot], f"示范{title}植物园", "专类")
         elif rank == 1:
-            add([plot], "市民广场", "综合")
+            add([plot], f"{title}市民广场", "综合")
         elif area[plot] > COMMUNITY_PARK:
             add([plot], pool.stem() + "公园", "社区")
         else:

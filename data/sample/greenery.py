@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from data.sample.housing import Homes
 from data.sample.names import numbered
 from data.sample.network import WIDTHS
-from data.sample.place import to_degrees
 from data.sample.planar import Geometries, Integers
 from data.sample.rows_things import park_figures
 from data.sample.terrain import Floats
@@ -26,7 +25,7 @@ YARD, LANE_SIDE, WALL = 2.5, 4.5, 4.0  # bare ground along the plot's edge, a la
 OPENING = 3.5  # attached green is at least twice as wide, m
 LEAST = {"G2": 500.0, "XG": 350.0, "EG": 900.0}
 ATTACHED_QUARTERS = ("mid", "new", "campus", "old")
-SQUARES = ("市民广场",)
+SQUARE = "市民广场"  # how the name of a paved square ends
 ALONG, EVERY = 6.0, 420.0  # a street this near the boundary touches the park, m; boundary along a street for one more gate
 COMPASS = ("东", "北", "西", "南")
 
@@ -107,7 +106,7 @@ def _regional(world: World) -> _Greens:
     blocks, d = world.blocks, world.divisions
     plots = np.flatnonzero((blocks.use == "green") & (world.sites.kind != "park") & (blocks.park == "") & (blocks.quarter == "edge"))
     plots = plots[shapely.area(blocks.plots[plots]) > LEAST["EG"]]
-    cell = world.cell_of(to_degrees(np.asarray(shapely.point_on_surface(blocks.plots[plots]), dtype=object)))
+    cell = world.cell_of(world.degrees(np.asarray(shapely.point_on_surface(blocks.plots[plots]), dtype=object)))
     home = np.array(d.community_name, dtype=object)[d.cell_community[cell]]
     names = numbered(home + "郊野绿地")
     planned = world.random("planned green").random(len(plots)) < 0.3
@@ -120,7 +119,7 @@ def _future_parks(world: World) -> _Greens:
     plots = np.flatnonzero((blocks.use == "other") & (shapely.area(blocks.plots) > LEAST["EG"]))
     standing = np.unique(world.buildings.plot)
     plots = np.setdiff1d(plots, standing)
-    cell = world.cell_of(to_degrees(np.asarray(shapely.point_on_surface(blocks.plots[plots]), dtype=object)))
+    cell = world.cell_of(world.degrees(np.asarray(shapely.point_on_surface(blocks.plots[plots]), dtype=object)))
     home = np.array(d.community_name, dtype=object)[d.cell_community[cell]]
     names = numbered(home + "规划公园")
     return _Greens("G1", blocks.plots[plots], names, (0.7, 0.8), "区园林绿化管理所", np.ones(len(plots), dtype=bool))
@@ -135,14 +134,14 @@ def green_rows(world: World, homes: Homes) -> Iterator[LayerTable]:
     planned = np.concatenate([np.zeros(len(p.name), dtype=bool), *(g.planned for g in others)])
     share = np.concatenate([random.uniform(*g.planted, len(g.shape)) for g in others])
     green = np.concatenate([stated.green, np.round(area[len(p.name) :] * share, 0)])
-    classes = ["G3" if name in SQUARES else "G1" for name in p.name]
+    classes = ["G3" if name.endswith(SQUARE) else "G1" for name in p.name]
     for g in others:
         classes += [g.class_code] * len(g.shape)
     middle = np.asarray(shapely.point_on_surface(shape), dtype=object)
     yield LayerTable(
         "green_space",
         {
-            "code": [f"990100LD{number:05d}" for number in range(1, len(shape) + 1)],
+            "code": [f"990100LD{world.town.mark}{number:05d}" for number in range(1, len(shape) + 1)],
             "name": np.concatenate([np.array(p.name, dtype=object), *(g.name for g in others)]),
             "class_code": classes,
             "state": np.where(planned, "planned", "present").astype(object),
@@ -153,7 +152,7 @@ def green_rows(world: World, homes: Homes) -> Iterator[LayerTable]:
             "manager_name": [*stated.manager.tolist(), *(name for g in others for name in [g.manager] * len(g.shape))],
             "address": world.nearest_address(middle),
         },
-        to_degrees(shape),
+        world.degrees(shape),
     )
 
 
@@ -222,5 +221,5 @@ def entrance_rows(world: World, gates: Gates) -> Iterator[LayerTable]:
             "width_m": np.round(np.where(gates.main, random.uniform(5, 12, count), random.uniform(1.8, 5, count)), 1),
             "barrier_free": (gates.main | (random.random(count) < 0.6)).tolist(),
         },
-        to_degrees(np.asarray(shapely.points(gates.point), dtype=object)),
+        world.degrees(np.asarray(shapely.points(gates.point), dtype=object)),
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from data.sample.place import to_degrees
 from data.sample.planar import Geometries, Integers
 from data.sample.rows_land import DWELLING, people_of_communities
 from data.sample.world import World
@@ -56,7 +55,7 @@ def residential_rows(world: World, homes: Homes) -> Iterator[LayerTable]:
     """Residential land with people in proportion to the residents of its community."""
     d, plot = world.divisions, homes.plot
     middle = np.asarray(shapely.point_on_surface(homes.shape), dtype=object)
-    community = d.cell_community[world.cell_of(to_degrees(middle))]
+    community = d.cell_community[world.cell_of(world.degrees(middle))]
     dwellings, people = people_of_communities(world)
     share = people / np.maximum(dwellings, 1)
     old = world.blocks.quarter[plot] == "old"
@@ -64,7 +63,7 @@ def residential_rows(world: World, homes: Homes) -> Iterator[LayerTable]:
     yield LayerTable(
         "residential_land",
         {
-            "code": [f"990100JZ{number:05d}" for number in range(1, len(plot) + 1)],
+            "code": [f"990100JZ{world.town.mark}{number:05d}" for number in range(1, len(plot) + 1)],
             "name": world.sites.name[plot].astype(object),
             "kind": kind,
             "people": np.floor(homes.dwellings * share[community]).astype(np.int64),
@@ -75,5 +74,5 @@ def residential_rows(world: World, homes: Homes) -> Iterator[LayerTable]:
             "community_name": [d.community_name[c] for c in community.tolist()],
             "address": world.nearest_address(middle),
         },
-        to_degrees(homes.shape),
+        world.degrees(homes.shape),
     )

@@ -1,14 +1,20 @@
-"""Names for streets, quarters, schools, parks and communities, never the same twice."""
+"""Names for streets, quarters, schools, parks and communities, never the same twice in a town and rarely in a city."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COMMUNITY_STEMS", "NamePool", "numbered", "street_stems", "words"]
+from data.sample.place import Town
+
+__all__ = [
+    "COMMUNITY_STEMS", "MOST_TOWNS", "NamePool", "avenue_stems", "bank_road", "district_names", "numbered", "ordinal", "river_name",
+    "street_stems", "town_title", "words",
+]  # fmt: skip
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -59,20 +65,112 @@ COMMUNITY_STEMS = words(
 )
 
 
+CHINESE = "一二三四五六七八九十"
+# Names of a city of many towns.
+MOST_TOWNS = 49
+TOWN_HEADS, TOWN_TAILS = "青龙凤金玉紫云", "山湖泉桥台岭川"
+DISTRICT_HEADS, DISTRICT_TAILS = "永长安宁和昌新景兴广德文武清泰", "宁安平丰泰阳和"
+RIVERS = words("清漪 澄江 沁水 洛溪 涟川 颍清 淇澜")
+MORE_HEADS = words(
+    "松 竹 梅 兰 桂 柳 枫 桐 荷 莲 菊 樱 棠 云 霞 虹 霁 晴 朗 晓 晨 曙 旭 明 昭 辉 耀 灿 彩 碧 翠 黛 丹 朱 白 素 苍 "
+    "江 湖 海 河 溪 泉 沧 澄 沁 润 泽 浩 涵 汇 漪 澜 岚 峻 崇 嵩 岳 峰 林 森 茂 荣 芳 芝 菁 蕙 若 茗 "
+    "贤 良 敏 惠 信 义 礼 智 忠 孝 诚 敬 谦 恭 勤 俭 志 鸿 鹏 鹤 鹭 燕 雁 麟 骏 星 月 辰 宇 寰 "
+    "诗 书 琴 画 墨 弘 博 雅 乐 歌 舞 尚 致 启 创 腾 越 迎 望 观 揽 聚 集 会 同 合"
+)
+MORE_TAILS = words(
+    "松 竹 梅 兰 桂 柳 枫 桐 荷 莲 菊 棠 云 霞 虹 晴 晖 辉 霖 露 雪 月 星 辰 江 海 洲 浦 渡 津 湾 港 塘 池 潭 渠 堤 滩 "
+    "畔 屿 岸 汀 冈 坪 谷 坡 坞 野 原 田 圃 亭 阁 楼 轩 榭 塔 门 关 里 坊 村 寨 庄 营 屯 铺 集 市 廊 苑 圃 庭 "
+    "贤 良 义 礼 智 信 仁 孝 诚 敬 志 业 学 文 武 杰 英 才 俊 翔 腾 跃 飞 鹏 鹤 凯 捷 胜 旺 隆 盈 茂 芳 荣 馨 怡 悦 欣 祥"
+)
+LANE_HEADS = words("前 后 大 小 上 下 老 新 里 外 中 东 西 南 北")
+AVENUES = 140  # stems kept for the roads that run from town to town
+
+
+def town_title(number: int) -> str:
+    """Names a town of a city of many.
+
+    >>> town_title(1), town_title(49)
+    ('青山', '云川')
+    """
+    head, tail = divmod(number - 1, len(TOWN_TAILS))
+    return TOWN_HEADS[head] + TOWN_TAILS[tail]
+
+
+def district_names(number: int) -> tuple[str, str]:
+    """Names the districts north and south of the river in a town of a city of many.
+
+    >>> district_names(1), district_names(2)
+    (('永宁区', '永安区'), ('永平区', '永丰区'))
+    """
+    names = [f"{head}{tail}区" for head, tail in product(DISTRICT_HEADS, DISTRICT_TAILS) if head != tail]
+    return names[2 * number - 2], names[2 * number - 1]
+
+
+def river_name(row: int) -> str:
+    """Names the river of a row of towns.
+
+    >>> river_name(0)
+    '清漪'
+    """
+    return RIVERS[row % len(RIVERS)]
+
+
+@lru_cache(maxsize=2)
+def _city_stems(seed: int) -> tuple[str, ...]:
+    """All stems of a city of many towns, in the order of its seed."""
+    heads, tails = sorted({*STEM_HEADS, *MORE_HEADS}), sorted({*STEM_TAILS, *MORE_TAILS})
+    stems = [a + b for a, b in product(heads, tails) if a != b]
+    return tuple(stems[i] for i in np.random.default_rng([seed, *b"stems"]).permutation(len(stems)))
+
+
+def avenue_stems(town: Town) -> tuple[list[str], list[str]]:
+    """Returns the stems of the roads that run from town to town: east-west for all rows, north-south for all columns."""
+    kept = _city_stems(town.land)[:AVENUES]
+    half = AVENUES // 2
+    return [*EAST_WEST, *kept[:half]], [*NORTH_SOUTH, *kept[half:]]
+
+
 def street_stems() -> tuple[Iterator[str], Iterator[str]]:
     """Returns the stems of the main east-west and north-south roads, the widest first."""
     return iter(EAST_WEST), iter(NORTH_SOUTH)
 
 
-class NamePool:
-    """Hands out names in a random order, each once."""
+def ordinal(number: int) -> str:
+    """Writes a number up to 99 in Chinese.
 
-    def __init__(self, random: np.random.Generator) -> None:
+    >>> ordinal(3), ordinal(10), ordinal(21)
+    ('三', '十', '二十一')
+    """
+    tens, ones = divmod(number, 10)
+    head = "" if tens == 0 else ("十" if tens == 1 else CHINESE[tens - 1] + "十")
+    return head + (CHINESE[ones - 1] if ones else "")
+
+
+def bank_road(town: Town, side: str) -> str:
+    """Names the road along the river, ``side`` being 北 or 南.
+
+    >>> bank_road(Town(1, "", 0, 0, (0.0, 0.0), 1, 1), "北")
+    '滨河北路'
+    """
+    return f"{river_name(town.row)}{side}路{ordinal(town.column + 1)}段" if town.mark else f"滨河{side}路"
+
+
+class NamePool:
+    """Hands out names in a random order, each once; towns of one city share no names of streets and communities."""
+
+    def __init__(self, random: np.random.Generator, town: Town) -> None:
+        self.town = town
         self._random = random
         self._taken: set[str] = set()
         stems = sorted({a + b for a, b in product(STEM_HEADS, STEM_TAILS) if a != b})
         self._stems = [stems[i] for i in random.permutation(len(stems))]
         self._lanes = [LANE_STEMS[i] for i in random.permutation(len(LANE_STEMS))]
+        self._ways = self._stems
+        if town.mark:
+            self._ways = list(_city_stems(town.land)[AVENUES + town.number - 1 :: MOST_TOWNS])
+            lanes = [head + lane for head, lane in product(LANE_HEADS, LANE_STEMS)]
+            order = np.random.default_rng([town.land, *b"lanes"]).permutation(len(lanes))
+            self._lanes = [lanes[i] for i in order[town.number - 1 :: MOST_TOWNS]]
 
     def take(self, name: str) -> bool:
         """Takes a name if nobody has it."""
@@ -86,10 +184,14 @@ class NamePool:
         stem: str = self._stems.pop()
         return stem
 
+    def way(self) -> str:
+        """Returns a fresh stem for a street or a community, which no other town has."""
+        return self._ways.pop() if self._ways else self.stem()
+
     def lane(self) -> str:
         """Returns a fresh name of a lane in the old town."""
         suffix = ("巷", "胡同", "巷", "街")[int(self._random.integers(4))]
-        stem = self._lanes.pop() if self._lanes else self.stem()
+        stem = self._lanes.pop() if self._lanes else self.way()
         return stem + suffix
 
     def first_free(self, candidates: Iterable[str]) -> str:

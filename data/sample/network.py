@@ -8,6 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from data.sample.names import river_name
+from data.sample.place import Town
 from data.sample.plan import PARKS, STEP, canal_at, street_plan
 from data.sample.planar import Geometries, Mesh, mesh_of, thin_out
 from data.sample.sizes import CitySize
@@ -34,7 +36,7 @@ class Waters:
     banks: Geometries
     canal: shapely.Polygon
     lakes: Geometries
-    lake_names: tuple[str, ...]
+    names: tuple[str, ...]  # of the river, the canal and the lakes
 
     def all(self) -> shapely.Geometry:
         """Returns all water as one geometry."""
@@ -75,7 +77,7 @@ def _lake(ground: Ground, centre: tuple[float, float], reach: tuple[float, float
     return shapely.Polygon(ground.place(points))
 
 
-def make_waters(size: CitySize, ground: Ground, outline: shapely.Polygon) -> Waters:
+def make_waters(size: CitySize, town: Town, ground: Ground, outline: shapely.Polygon) -> Waters:
     """Lays the river, the canal and the lakes."""
     u = np.arange(-size.half_width - 200, size.half_width + 201, STEP)
     half = ground.half_river(u)
@@ -92,8 +94,9 @@ def make_waters(size: CitySize, ground: Ground, outline: shapely.Polygon) -> Wat
     for (west, low, east, high), share, phase in zip(PARKS.values(), (0.30, 0.27), (0.7, 2.0), strict=True):
         centre = ((west + east) / 2 - 0.04 * (east - west), (low + high) / 2)
         lakes.append(_lake(ground, centre, (share * (east - west), share * (high - low)), phase))
+    names = (f"{river_name(town.row)}河", f"{town.title}金水渠", f"{town.title}人民湖", f"{town.title}东湖")
     banks = np.array([shapely.LineString(north), shapely.LineString(south)], dtype=object)
-    return Waters(river, shapely.LineString(middle), corridor, banks, canal, np.array(lakes, dtype=object), ("人民湖", "东湖"))
+    return Waters(river, shapely.LineString(middle), corridor, banks, canal, np.array(lakes, dtype=object), names)
 
 
 def make_network(size: CitySize, ground: Ground, outline: shapely.Polygon, waters: Waters, random: np.random.Generator) -> Network:

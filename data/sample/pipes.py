@@ -7,7 +7,7 @@ stand about 42 m apart, inverts are laid from the heads downhill so that each pi
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -17,23 +17,29 @@ import shapely
 from data.sample.network import Waters
 from data.sample.planar import Integers
 from data.sample.roads import Roads
+from data.sample.sizes import CitySize
 from data.sample.terrain import Floats, Ground
 
 __all__ = ["PipeBook", "make_pipes"]
 
-MANHOLE_STEP = 42.0
 LEAST_DROP = 0.004
 GRAVITY_GRADES = ("arterial", "secondary", "branch", "lane")
 SIZES = {
-    "YS": ((300, 400), (900, 600), (2500, 800), (6000, 1000), (12000, 1350), (25000, 1650), (1e12, 2000)),
+    # metres of street drained -> mm, so that a pipe carries about what falls on its streets once in three years
+    "YS": ((100, 400), (200, 600), (500, 800), (1000, 1200), (2500, 1600), (6000, 2000), (12000, 2400), (25000, 2800), (1e12, 3000)),
     "WS": ((600, 300), (2000, 400), (6000, 500), (15000, 600), (30000, 800), (1e12, 1000)),
 }
-OWNERS = {"YS": "市政设施管理处", "WS": "市排水公司", "JS": "市自来水公司", "RQ": "市燃气公司"}
+OWNERS = {
+    "YS": "市政设施管理处",
+    "WS": "市排水公司",
+    "JS": "市自来水公司",
+    "RQ": "市燃气公司",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """How a kind of gravity pipe is laid: offset from the middle of the street, cover, least fall, material."""
+    """How a kind of gravity pipe is laid: offset from the middle of the street, cover over its crown, least fall, material."""
 
     kind: str
     aside: float
@@ -42,8 +48,27 @@ class Trade:
     material: str
 
 
-STORM = Trade("YS", 2.6, 1.3, 0.0011, "钢筋混凝土")
-SEWAGE = Trade("WS", -2.4, 1.7, 0.0010, "球墨铸铁")
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a pressure pipe is laid: offset, depth, diameter (mm) by grade of street, material, pressure."""
+
+    kind: str
+    aside: float
+    depth: float
+    sizes: Mapping[str, int]
+    material: str
+    pressure: str
+
+
+LINES = {
+    line.kind: line
+    for line in (
+        Line("JS", 6.0, 1.2, {"arterial": 600, "secondary": 400, "branch": 200}, "球墨铸铁", "0.4MPa"),
+        Line("RQ", -7.0, 1.0, {"arterial": 300, "secondary": 200}, "聚乙烯", "中压A级"),
+    )
+}
+STORM = Trade("YS", 2.6, 0.9, 0.0011, "钢筋混凝土")
+SEWAGE = Trade("WS", -2.4, 1.4, 0.0010, "球墨铸铁")
 
 
 @dataclass(slots=True)
@@ -125,7 +150,9 @@ class _Gravity:
         level: Callable[[Floats], Floats],
         usable: list[int],
         roots: list[int],
+        step: float,
     ) -> None:
+        self.step = step
         self.book, self.trade, self.roads, self.level = book, trade, roads, level
         self.length = shapely.length(roads.pieces)
         self.distance, self.parent = _ways(usable, roads, self.length, roots)
@@ -148,7 +175,7 @@ class _Gravity:
         """Places of the manholes between two crossings, beside the middle of the street."""
         line = self.roads.pieces[piece]
         length = float(self.length[piece])
-        count = max(1, round(length / MANHOLE_STEP))
+        count = max(1, round(length / self.step))
         at = np.arange(1, count) * length / count
         if own_head:
             at = np.r_[min(9.0, length / 3), at]
@@ -166,9 +193,18 @@ class _Gravity:
             place = self.roads.places[node] + self.shift
             ground = float(self.level(place[None])[0])
             self.hole[node] = self.book.node(self.trade.kind, "manhole", (place[0], place[1]), ground, None, 0.0, built)
-            self.lowest.setdefault(node, ground - self.trade.cover)
-            self.lowest[node] = min(self.lowest[node], ground - self.trade.cover)
+            self.lowest[node] = min(self.lowest.get(node, np.inf), self._under(ground, 0.0))
         return self.hole[node]
+
+    def _under(self, ground: float, load: float) -> float:
+        """Returns the highest invert of a pipe with this load: its crown has the cover over it."""
+        return ground - self.trade.cover - self._size(load) / 1000
+
+    def _leave(self, node: int, load: float) -> float:
+        """Returns the invert at which a pipe leaves a crossing."""
+        self.lowest[node] = min(self.lowest[node], self._under(self.book.ground[self.hole[node]], load))
+        self._settle(self.hole[node], self.lowest[node])
+        return self.lowest[node]
 
     def _street(self, piece: int, ends: tuple[int, int], backwards: bool) -> None:
         up, down = ends
@@ -179,18 +215,17 @@ class _Gravity:
         load = 0.0 if own_head else self.load.get(up, 0.0)
         target = self._crossing(down, built)
         if own_head:
-            now = float(level[0]) - self.trade.cover
+            now = self._under(float(level[0]), 0.0)
             last = self._hole(spots[0], float(level[0]), now, built)
             spots, level = spots[1:], level[1:]
         else:
             last = self._crossing(up, built)
-            now = self.lowest[up]
-            self._settle(last, now)
+            now = self._leave(up, load)
         for spot, ground in zip(spots, level.tolist(), strict=True):
             step = float(np.hypot(*(spot - np.array(self.book.place[last]))))
-            then = min(now - max(self.trade.fall * step, LEAST_DROP), ground - self.trade.cover)
-            hole = self._hole(spot, ground, then, built)
             load += step
+            then = min(now - max(self.trade.fall * step, LEAST_DROP), self._under(ground, load))
+            hole = self._hole(spot, ground, then, built)
             self.book.pipe(last, hole, self._size(load), (round(now, 3), round(then, 3)), [])
             last, now = hole, then
         step = float(np.hypot(*(np.array(self.book.place[target]) - np.array(self.book.place[last]))))
@@ -218,7 +253,7 @@ class _Gravity:
         if root not in self.hole:
             return
         start = self.hole[root]
-        now = self.lowest[root]
+        now = self._leave(root, self.load.get(root, 0.0))
         step = float(np.hypot(place[0] - self.book.place[start][0], place[1] - self.book.place[start][1]))
         then = now - self.trade.fall * step - drop
         ground = float(self.level(np.array([place]))[0])
@@ -231,37 +266,42 @@ class _Gravity:
             round(max(0.0, ground - then), 2),
             self.book.built[start],
         )
-        self._settle(start, now)
         self.book.pipe(start, end, self._size(self.load.get(root, 0.0) + step), (round(now, 3), round(then, 3)), [])
 
 
-def _pressure(
-    book: PipeBook,
-    kind: str,
-    grades: tuple[str, ...],
-    aside: float,
-    depth: float,
-    roads: Roads,
-    level: Callable[[Floats], Floats],
-) -> None:
-    """Lays water or gas along the streets: junctions at crossings, valves where a street only bends or ends."""
+def _pressure(book: PipeBook, trade: Line, step: float, roads: Roads, level: Callable[[Floats], Floats]) -> None:
+    """Lays pressure pipes along the streets: junctions at crossings, valves where a street only bends or ends.
+
+    With a step, joints stand between the crossings too.
+    """
     grade = roads.of_pieces("grade")
-    chosen = np.flatnonzero(np.isin(grade, grades))
-    sizes = {"JS": {"arterial": 600, "secondary": 400, "branch": 200}, "RQ": {"arterial": 300, "secondary": 200}}[kind]
+    chosen = np.flatnonzero(np.isin(grade, tuple(trade.sizes)))
     built = roads.of_pieces("finished")
     degree = np.bincount(roads.nodes[chosen].ravel(), minlength=len(roads.places))
     ground = level(roads.places)
     made: dict[int, int] = {}
-    for piece, curve in zip(chosen.tolist(), shapely.offset_curve(roads.pieces[chosen], aside), strict=True):
+    for piece, curve in zip(chosen.tolist(), shapely.offset_curve(roads.pieces[chosen], trade.aside), strict=True):
         ends = []
         for node in roads.nodes[piece].tolist():
             if node not in made:
-                place = roads.places[node] + np.array([aside, -aside * 0.5])
+                place = roads.places[node] + np.array([trade.aside, -trade.aside * 0.5])
                 what = "junction" if degree[node] > 2 else "valve"
-                made[node] = book.node(kind, what, (place[0], place[1]), float(ground[node]), None, depth, built[piece])
+                made[node] = book.node(trade.kind, what, (place[0], place[1]), float(ground[node]), None, trade.depth, built[piece])
             ends.append(made[node])
-        bends = [(x, y) for x, y in shapely.get_coordinates(curve).tolist()][1:-1] if curve.geom_type == "LineString" else []
-        book.pipe(ends[0], ends[1], sizes[str(grade[piece])], None, bends)
+        size, plain = trade.sizes[str(grade[piece])], curve.geom_type == "LineString" and not curve.is_empty
+        count = max(1, round(curve.length / step)) if step and plain else 1
+        if count == 1:
+            bends = [(x, y) for x, y in shapely.get_coordinates(curve).tolist()][1:-1] if plain else []
+            book.pipe(ends[0], ends[1], size, None, bends)
+            continue
+        places = shapely.get_coordinates(shapely.line_interpolate_point(curve, np.arange(1, count) / count, normalized=True))
+        heights = level(places).tolist()
+        last = ends[0]
+        for (x, y), height in zip(places.tolist(), heights, strict=True):
+            joint = book.node(trade.kind, "junction", (x, y), height, None, trade.depth, built[piece])
+            book.pipe(last, joint, size, None, [])
+            last = joint
+        book.pipe(last, ends[1], size, None, [])
 
 
 def _spaced(nodes: Integers, places: Floats, gap: float) -> list[int]:
@@ -273,37 +313,37 @@ def _spaced(nodes: Integers, places: Floats, gap: float) -> list[int]:
     return picked
 
 
-def make_pipes(roads: Roads, waters: Waters, ground: Ground) -> PipeBook:
+def make_pipes(size: CitySize, roads: Roads, waters: Waters, ground: Ground) -> PipeBook:
     """Lays all pipes of the city."""
     book = PipeBook()
 
     def level(points: Floats) -> Floats:
         return ground.level(points[:, 0], points[:, 1], shapely.distance(shapely.points(points), waters.river))
 
-    grade, name = roads.of_pieces("grade"), roads.of_pieces("name")
+    grade, name, bank = (roads.of_pieces(key) for key in ("grade", "name", "bank"))
     dry = ~shapely.intersects(roads.pieces, waters.river)
     named = np.array([value is not None for value in name])
     usable = np.flatnonzero(np.isin(grade, GRAVITY_GRADES) & dry & named).tolist()
     outlets: list[int] = []
     plants: list[int] = []
-    for bank in ("滨河北路", "滨河南路"):
-        along = np.unique(roads.nodes[(name == bank) & dry])
+    for side in ("north", "south"):
+        along = np.unique(roads.nodes[(bank == side) & dry])
         outlets += _spaced(along, roads.places, 420.0)
         plants.append(int(along[np.argmax(roads.places[along, 0])]))
-    storm = _Gravity(book, STORM, roads, level, usable, outlets)
+    storm = _Gravity(book, STORM, roads, level, usable, outlets, size.manhole_step)
     storm.lay()
     for root in outlets:
         place = np.array(roads.places[root])
         near = shapely.get_coordinates(shapely.shortest_line(shapely.Point(place), waters.river))[1]
         into = near + (near - place) / np.hypot(*(near - place)) * 2.0
         storm.outlet(root, "outfall", (float(into[0]), float(into[1])), 0.15)
-    sewage = _Gravity(book, SEWAGE, roads, level, usable, plants)
+    sewage = _Gravity(book, SEWAGE, roads, level, usable, plants, size.manhole_step)
     sewage.lay()
     for root in plants:
         place = np.array(roads.places[root])
         near = shapely.get_coordinates(shapely.shortest_line(shapely.Point(place), waters.river))[1]
         away = place + (place - near) / np.hypot(*(near - place)) * 45.0 - np.array([25.0, 0.0])
         sewage.outlet(root, "plant", (float(away[0]), float(away[1])), 0.05)
-    _pressure(book, "JS", ("arterial", "secondary", "branch"), 6.0, 1.2, roads, level)
-    _pressure(book, "RQ", ("arterial", "secondary"), -7.0, 1.0, roads, level)
+    for trade in size.trades:
+        _pressure(book, LINES[trade], size.joint_step, roads, level)
     return book

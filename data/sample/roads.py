@@ -10,20 +10,23 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from data.sample.names import NamePool, street_stems
+from data.sample.names import NamePool, avenue_stems, bank_road, ordinal, street_stems
 from data.sample.network import GRADES, LANES, PAVEMENTS, WIDTHS, Network
+from data.sample.place import Town
 from data.sample.planar import Geometries, Integers, mesh_of, node_keys
 from data.sample.terrain import Floats, Ground
 
 __all__ = ["Road", "Roads", "make_roads"]
 
 INNER_WIDTH = 6.0
+WHOLE = ("column 2", "row 2")  # avenues that bear one name from edge to edge
+BETWEEN_ROWS, BETWEEN_COLUMNS, LANES_ACROSS = 420.0, 430.0, 9  # main streets beside each other in the plan: distance, m; places
 SAME_STREET = np.radians(28)  # a street goes on past a crossing when it bends less
 
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """One named road (or one nameless lane): code, name, grade, widths, and its course from its first house on."""
+    """One named road (or one nameless lane): code, name, grade, widths, its course from its first house on; north or south bank."""
 
     code: str
     name: str | None
@@ -32,6 +35,7 @@ class Road:
     pavement: float
     course: tuple[shapely.LineString, ...]
     finished: date
+    bank: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,10 @@ class Roads:
         return np.asarray(values[self.piece_road], dtype=object)
 
 
-def _fixed_names(ground: Ground) -> Callable[[str, shapely.LineString], str]:
+def _fixed_names(ground: Ground, town: Town) -> Callable[[str, shapely.LineString], str]:
     """Returns the namer of the streets that the plan draws as a whole."""
+    if town.mark:
+        return _avenue_names(ground, town)
     east_west, north_south = (list(stems) for stems in street_stems())
     stems: dict[str, str] = {"row 1": "人民", "row 2": "解放", "column 2": "中州"}
     free = {
@@ -80,6 +86,38 @@ def _fixed_names(ground: Ground) -> Callable[[str, shapely.LineString], str]:
         if kind == "row":
             return stem + ("东" if u > 0 else "西") + ("街" if "middle" in rest else "路")
         return stem + ("北" if v > 0 else "南") + ("街" if kind == "middle" else "路")
+
+    return name
+
+
+def _avenue_names(ground: Ground, town: Town) -> Callable[[str, shapely.LineString], str]:
+    """Returns the namer of those streets in a city of many towns: an avenue goes on from town to town by numbered sections."""
+    east_west, north_south = avenue_stems(town)
+    words = {"north": "北", "south": "南", "east": "东", "west": "西"}
+    opposite = {"north": "south", "south": "north", "east": "west", "west": "east"}
+
+    def facing(side: str) -> str:
+        turned = town.mirror[1] if side in ("north", "south") else town.mirror[0]
+        return words[side if turned > 0 else opposite[side]]
+
+    def name(title: str, line: shapely.LineString) -> str:
+        kind, _, rest = title.partition(" ")
+        middle = shapely.get_coordinates(shapely.line_interpolate_point(line, 0.5, normalized=True))
+        east, north = ground.north_up(ground.plan(middle))[0]
+        if kind == "ring":
+            return f"{town.title}{facing(rest)}环快速路"
+        if kind == "bank":
+            return bank_road(town, facing(rest))
+        if kind == "diagonal":
+            return f"{town.title}站前大街"
+        flat = kind == "row"
+        lane = round(north / BETWEEN_ROWS) if flat else round(east / BETWEEN_COLUMNS)
+        place = LANES_ACROSS * (town.row if flat else town.column) + lane + LANES_ACROSS // 2
+        stem = (east_west if flat else north_south)[place]
+        if title in WHOLE:
+            return f"{stem}大道{ordinal((town.column if flat else town.row) + 1)}段"
+        half = int((east if flat else north) > 0)
+        return f"{stem}路{ordinal(2 * (town.column if flat else town.row) + 1 + half)}段"
 
     return name
 
@@ -120,7 +158,7 @@ def _strokes(lines: Geometries) -> Integers:
 
 def _names(network: Network, ground: Ground, pool: NamePool) -> list[str]:
     """Names every line of the network."""
-    namer = _fixed_names(ground)
+    namer = _fixed_names(ground, pool.town)
     names = [""] * len(network.lines)
     fine = np.isin(network.grade, ("branch", "lane"))
     # Roads of the lattice change their names at the river and at the middle of the city; they are cut there already.
@@ -134,7 +172,7 @@ def _names(network: Network, ground: Ground, pool: NamePool) -> list[str]:
         ends = shapely.get_coordinates(shapely.get_point(network.lines[lines], [[0], [-1]]).ravel())
         flat = np.ptp(ends[:, 0]) > np.ptp(ends[:, 1])
         small = (network.grade[lines] == "lane").all()
-        name = pool.lane() if small else pool.stem() + ("街" if flat else "路")
+        name = pool.lane() if small else pool.way() + ("街" if flat else "路")
         for line in lines.tolist():
             names[line] = name
     return names
@@ -151,7 +189,7 @@ def _split_at_names(network: Network, ground: Ground) -> Network:
     for line, kind, name in zip(network.lines, network.grade.tolist(), network.title.tolist(), strict=True):
         head = name.split(" ")[0]
         parts = [line]
-        if name not in ("column 2", "row 2") and head in ("column", "middle", "row"):
+        if name not in WHOLE and head in ("column", "middle", "row"):
             cut = middle[1] if head == "row" else middle[0]
             parts = list(shapely.get_parts(shapely.difference(line, cut)))
         for part in parts:
@@ -187,6 +225,7 @@ def make_roads(network: Network, lanes: Geometries, ground: Ground, pool: NamePo
     """Names the roads and cuts them, with the lanes inside estates, into pieces between crossings."""
     named = _split_at_names(network, ground)
     names = _names(named, ground, pool)
+    mark = pool.town.mark
     order = sorted(set(zip(names, named.grade.tolist(), strict=True)), key=lambda item: (GRADES.index(item[1]), item[0]))
     best: dict[str, int] = {}
     for name, grade in order:
@@ -198,12 +237,13 @@ def make_roads(network: Network, lanes: Geometries, ground: Ground, pool: NamePo
         grade = GRADES[rank]
         members = named.lines[line_names == name]
         of_name[name] = len(roads)
+        bank = str(named.title[line_names == name][0]).partition("bank ")[2]
         finished = date(int(random.integers(1992, 2024)), int(random.integers(1, 13)), int(random.integers(1, 28)))
-        roads.append(Road(f"L{len(roads) + 1:05d}", name, grade, WIDTHS[grade], PAVEMENTS[grade], _course(members), finished))
+        roads.append(Road(f"L{mark}{len(roads) + 1:05d}", name, grade, WIDTHS[grade], PAVEMENTS[grade], _course(members), finished, bank))
     lane_start = len(roads)
     for number, lane in enumerate(lanes):
         finished = date(int(random.integers(1998, 2024)), int(random.integers(1, 13)), 1)
-        roads.append(Road(f"N{number + 1:05d}", None, "lane", INNER_WIDTH, 0.6, (lane,), finished))
+        roads.append(Road(f"N{mark}{number + 1:05d}", None, "lane", INNER_WIDTH, 0.6, (lane,), finished))
     lines = np.concatenate([named.lines, lanes])
     owner = np.r_[[of_name[name] for name in names], np.arange(lane_start, len(roads))].astype(np.int64)
     mesh = mesh_of(lines, faces=False)

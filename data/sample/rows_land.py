@@ -9,14 +9,13 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from data.sample.place import to_degrees
 from data.sample.planar import Integers
 from data.sample.roads import lane_count
 from data.sample.terrain import Floats
 from data.sample.world import World
 from data.table import LayerTable
 
-__all__ = ["building_rows", "division_rows", "people_of_communities", "road_rows", "water_rows"]
+__all__ = ["building_names", "building_rows", "division_rows", "people_of_communities", "road_rows", "water_rows"]
 
 SURVEYED = date(2024, 6, 1)
 DWELLING = {"residential": 108.0}  # gross floor area of a dwelling, m2
@@ -44,7 +43,7 @@ def people_of_communities(world: World) -> tuple[Integers, Integers]:
     b = world.buildings
     homes = np.flatnonzero(b.use == "residential")
     dwellings = np.maximum(1, np.floor(shapely.area(b.shapes[homes]) * b.storeys[homes] / DWELLING["residential"]))
-    cell = world.cell_of(to_degrees(np.asarray(shapely.centroid(b.shapes[homes]), dtype=object)))
+    cell = world.cell_of(world.degrees(np.asarray(shapely.centroid(b.shapes[homes]), dtype=object)))
     community = world.divisions.cell_community[cell]
     total = np.bincount(community, weights=dwellings, minlength=len(world.divisions.communities)).astype(np.int64)
     share = world.random("people").uniform(0.88, 1.0, len(total))
@@ -65,7 +64,7 @@ def division_rows(world: World) -> Iterator[LayerTable]:
             "population": district_people,
             "area_m2": np.round(shapely.area(d.districts), 1),
         },
-        to_degrees(d.districts),
+        world.degrees(d.districts),
     )
     yield LayerTable(
         "street",
@@ -75,7 +74,7 @@ def division_rows(world: World) -> Iterator[LayerTable]:
             "population": street_people,
             "area_m2": np.round(shapely.area(d.streets), 1),
         },
-        to_degrees(d.streets),
+        world.degrees(d.streets),
     )
     yield LayerTable(
         "community",
@@ -86,7 +85,7 @@ def division_rows(world: World) -> Iterator[LayerTable]:
             "population": people,
             "area_m2": np.round(shapely.area(d.communities), 1),
         },
-        to_degrees(d.communities),
+        world.degrees(d.communities),
     )
     yield LayerTable(
         "unit_grid",
@@ -122,9 +121,8 @@ def water_rows(world: World) -> Iterator[LayerTable]:
     """River, canal and lakes."""
     w = world.waters
     shapes = np.array([w.river, w.canal, *w.lakes], dtype=object)
-    names = ["清漪河", "金水渠", *w.lake_names]
     kinds = ["river", "canal", *["lake"] * len(w.lakes)]
-    yield LayerTable("water_body", {"name": names, "kind": kinds}, to_degrees(shapes))
+    yield LayerTable("water_body", {"name": w.names, "kind": kinds}, world.degrees(shapes))
 
 
 def road_rows(world: World) -> Iterator[LayerTable]:
@@ -142,7 +140,7 @@ def road_rows(world: World) -> Iterator[LayerTable]:
             "pavement": [PAVING[name] for name in grade.tolist()],
             "finished_on": r.of_pieces("finished"),
         },
-        to_degrees(r.pieces),
+        world.degrees(r.pieces),
     )
 
 
@@ -151,25 +149,25 @@ def building_rows(world: World) -> Iterator[LayerTable]:
     b = world.buildings
     centre = np.asarray(shapely.centroid(b.shapes), dtype=object)
     door = shapely.STRtree(shapely.points(world.doors.point)).nearest(centre)
-    cell = world.cell_of(to_degrees(centre))
+    cell = world.cell_of(world.degrees(centre))
     address = world.area_name(cell) + world.door_text()[door]
     year = world.random("years").integers(1986, 2023, len(world.blocks.plots))[b.plot]
     month = world.random("months").integers(1, 13, len(b.plot))
     yield LayerTable(
         "building",
         {
-            "name": _building_names(world, shapely.get_coordinates(centre)),
+            "name": building_names(world, shapely.get_coordinates(centre)),
             "use": b.use.astype(object),
             "storeys": b.storeys,
             "height_m": b.height,
             "built_on": [date(y, m, 15) for y, m in zip(year.tolist(), month.tolist(), strict=True)],
             "address": address,
         },
-        to_degrees(b.shapes),
+        world.degrees(b.shapes),
     )
 
 
-def _building_names(world: World, centre: Floats) -> list[str | None]:
+def building_names(world: World, centre: Floats) -> list[str | None]:
     """Names the houses of each site from the north-west on; cottages and shops along the street stay nameless."""
     b, sites = world.buildings, world.sites
     names: list[str | None] = [None] * len(b.shapes)

@@ -13,27 +13,30 @@ from numpy.typing import NDArray
 from data.sample.component_kinds import KINDS
 from data.sample.components import agency_of, class_code, class_name
 from data.sample.green import SPECIES
-from data.sample.pipes import OWNERS, SEWAGE, STORM
-from data.sample.place import to_degrees
+from data.sample.names import bank_road
+from data.sample.pipes import LINES, OWNERS, SEWAGE, STORM
 from data.sample.planar import Integers
 from data.sample.sites import LANDMARKS
 from data.sample.terrain import Floats
-from data.sample.world import World, points_of
+from data.sample.world import World
 from data.table import LayerTable
 from grid_coding import profiles as coding
 
 __all__ = [
-    "ParkFigures", "address_rows", "chunked", "component_codes", "component_rows", "park_figures", "park_rows", "pipe_rows", "tree_rows",
+    "ParkFigures", "address_rows", "chunked", "component_codes", "component_rows", "node_codes", "park_figures",
+    "park_rows", "pipe_rows", "tree_rows",
 ]  # fmt: skip
 
 CHUNK = 20_000
 
 
 def chunked(table: LayerTable, rows: int = CHUNK) -> Iterator[LayerTable]:
-    """Hands out a table in parts."""
-    for start in range(0, len(table), rows):
+    """Hands out a table in parts; an empty one as it is."""
+    for start in range(0, max(len(table), 1), rows):
         part = slice(start, start + rows)
-        yield LayerTable(table.layer, {key: values[part] for key, values in table.columns.items()}, table.geometry[part])
+        names = None if table.area_names is None else table.area_names[part]
+        area = None if table.area is None else table.area[part]
+        yield LayerTable(table.layer, {key: values[part] for key, values in table.columns.items()}, table.geometry[part], names, area)
 
 
 def _dates(days: NDArray[np.datetime64]) -> NDArray[np.object_]:
@@ -61,7 +64,7 @@ def park_figures(world: World) -> ParkFigures:
     kind = np.array(p.kind)
     opened = random.integers(1958, 2021, len(area))
     return ParkFigures(
-        code=[f"990100GY{number:04d}" for number in range(1, len(area) + 1)],
+        code=[f"990100GY{world.town.mark}{number:04d}" for number in range(1, len(area) + 1)],
         area=area,
         green=np.round(area * random.uniform(0.66, 0.88, len(area)), 0),
         manager=np.where(np.isin(kind, ("综合", "专类")), "市公园管理中心", "区园林绿化管理所").astype(object),
@@ -77,9 +80,9 @@ def park_rows(world: World) -> Iterator[LayerTable]:
     kind = np.array(p.kind)
     centre = np.asarray(shapely.point_on_surface(p.shape), dtype=object)
     door = shapely.STRtree(shapely.points(world.doors.point)).nearest(centre)
-    where = world.area_name(world.cell_of(to_degrees(centre))) + world.door_text()[door] + "旁"
-    belt = np.array(["滨河北路沿线" if "北岸" in name else "滨河南路沿线" for name in p.name], dtype=object)
-    where = np.where(kind == "带状", world.area_name(world.cell_of(to_degrees(centre))) + belt, where)
+    where = world.area_name(world.cell_of(world.degrees(centre))) + world.door_text()[door] + "旁"
+    belt = np.array([bank_road(world.town, "北" if "北岸" in name else "南") + "沿线" for name in p.name], dtype=object)
+    where = np.where(kind == "带状", world.area_name(world.cell_of(world.degrees(centre))) + belt, where)
     yield LayerTable(
         "park",
         {
@@ -96,7 +99,7 @@ def park_rows(world: World) -> Iterator[LayerTable]:
             "fitness_places": np.ceil(stated.area / 25_000).astype(np.int64),
             "refuge_area_m2": stated.refuge,
         },
-        to_degrees(p.shape),
+        world.degrees(p.shape),
     )
 
 
@@ -104,7 +107,7 @@ def tree_rows(world: World) -> Iterator[LayerTable]:
     """Ancient trees and their successors; the class follows from the age and is not stored."""
     t, random = world.trees, world.random("tree rows")
     count = len(t.age)
-    points = points_of(t.point)
+    points = world.points(t.point)
     cell = world.cell_of(points)
     number = np.arange(1, count + 1)
     status = np.where(t.age >= 100, "古树", "后备").astype(object)
@@ -133,7 +136,7 @@ def tree_rows(world: World) -> Iterator[LayerTable]:
 def address_rows(world: World) -> Iterator[LayerTable]:
     """Door plates in order along each road, then streets, estates and landmarks."""
     d, roads, sites = world.doors, world.roads.roads, world.sites
-    points = points_of(d.point)
+    points = world.points(d.point)
     cell = world.cell_of(points)
     code = world.divisions.cell_code
     number = [f"{value}号" for value in d.number.tolist()]
@@ -156,7 +159,7 @@ def address_rows(world: World) -> Iterator[LayerTable]:
     middles = [max(road.course, key=lambda line: line.length).interpolate(0.5, normalized=True) for road in named]
     spots = np.flatnonzero(np.isin(sites.kind, ("estate", "village", *LANDMARKS)))
     kinds = ["quarter" if kind in ("estate", "village") else "landmark" for kind in sites.kind[spots].tolist()]
-    places = to_degrees(np.concatenate([np.array(middles, dtype=object), shapely.point_on_surface(world.blocks.plots[spots])]))
+    places = world.degrees(np.concatenate([np.array(middles, dtype=object), shapely.point_on_surface(world.blocks.plots[spots])]))
     cell = world.cell_of(places)
     names = np.array([*(road.name for road in named), *sites.name[spots].tolist()], dtype=object)
     yield LayerTable(
@@ -177,7 +180,7 @@ def _region_rows(world: World) -> LayerTable:
     """Districts, streets and communities as places of an address."""
     d = world.divisions
     shapes = np.concatenate([d.districts, d.streets, d.communities])
-    places = to_degrees(np.asarray(shapely.point_on_surface(shapes), dtype=object))
+    places = world.degrees(np.asarray(shapely.point_on_surface(shapes), dtype=object))
     district = [f"示范市{name}" for name in d.district_name]
     street = [f"{district[p]}{name}" for p, name in zip(d.street_district.tolist(), d.street_name, strict=True)]
     community = [f"{street[p]}{name}" for p, name in zip(d.community_street.tolist(), d.community_name, strict=True)]
@@ -196,18 +199,19 @@ def _region_rows(world: World) -> LayerTable:
     )
 
 
-def _node_codes(world: World) -> list[str]:
+def node_codes(world: World) -> list[str]:
+    """Numbers the pipe nodes of each kind."""
     count: dict[str, int] = {}
     codes = []
     for kind in world.pipes.pipe_kind:
         count[kind] = count.get(kind, 0) + 1
-        codes.append(f"{kind}{count[kind]:06d}")
+        codes.append(f"{kind}{world.town.mark}{count[kind]:06d}")
     return codes
 
 
 def pipe_rows(world: World, component_code: Sequence[str]) -> Iterator[LayerTable]:
     """Pipe nodes, then the pipes between them."""
-    book, codes = world.pipes, _node_codes(world)
+    book, codes = world.pipes, node_codes(world)
     cover: list[str | None] = [None] * len(codes)
     for node, code in zip(world.components.node.tolist(), component_code, strict=True):
         if node >= 0:
@@ -228,11 +232,12 @@ def pipe_rows(world: World, component_code: Sequence[str]) -> Iterator[LayerTabl
                 "built_on": book.built,
                 "owner_name": [OWNERS[kind] for kind in book.pipe_kind],
             },
-            points_of(np.array(book.place)),
+            world.points(np.array(book.place)),
         )
     )
     kind = [book.pipe_kind[node] for node in book.start]
-    material = {"YS": STORM.material, "WS": SEWAGE.material, "JS": "球墨铸铁", "RQ": "聚乙烯"}
+    material = {STORM.kind: STORM.material, SEWAGE.kind: SEWAGE.material} | {line.kind: line.material for line in LINES.values()}
+    pressure = {line.kind: line.pressure for line in LINES.values()}
     ground, invert = np.array(book.ground), book.inverts
     lines = np.array([shapely.LineString(course) for course in book.course], dtype=object)
     size = np.array(book.size) / 1000
@@ -245,7 +250,7 @@ def pipe_rows(world: World, component_code: Sequence[str]) -> Iterator[LayerTabl
         LayerTable(
             "pipeline",
             {
-                "code": [f"{k}G{n:06d}" for n, k in enumerate(kind, 1)],
+                "code": [f"{k}G{world.town.mark}{n:06d}" for n, k in enumerate(kind, 1)],
                 "kind": kind,
                 "from_node": [codes[n] for n in book.start],
                 "to_node": [codes[n] for n in book.end],
@@ -255,12 +260,12 @@ def pipe_rows(world: World, component_code: Sequence[str]) -> Iterator[LayerTabl
                 "depth_to_m": [t[1] for t in tops],
                 "invert_from_m": [None if p is None else p[0] for p in invert],
                 "invert_to_m": [None if p is None else p[1] for p in invert],
-                "pressure": [{"JS": "0.4MPa", "RQ": "中压A级"}.get(k) for k in kind],
+                "pressure": [pressure.get(k) for k in kind],
                 "built_on": built,
                 "owner_name": [OWNERS[k] for k in kind],
                 "state": ["operating"] * len(kind),
             },
-            to_degrees(lines),
+            world.degrees(lines),
         )
     )
 
@@ -278,13 +283,20 @@ def component_codes(world: World, cell: NDArray[np.int64]) -> list[str]:
     class_of = [class_code(kind, world.profile) for kind in KINDS]
     county = world.county(cell)
     order = np.lexsort((-c.point[:, 1], c.point[:, 0], world.divisions.cell_code[cell].astype(str)))
-    serial: dict[tuple[str, str], int] = {}
-    codes = [""] * len(cell)
-    for index in order.tolist():
-        key = (county[index], class_of[c.kind[index]])
-        serial[key] = serial.get(key, 0) + 1
-        codes[index] = coding.compose(world.profile, "component", county=key[0], major=key[1][:2], minor=key[1][2:], serial=serial[key])
-    return codes
+    group = np.array([f"{a} {class_of[k]}" for a, k in zip(county.tolist(), c.kind.tolist(), strict=True)])
+    names, member = np.unique(group, return_inverse=True)
+    order = order[np.argsort(member[order], kind="stable")]
+    serial = np.empty(len(cell), dtype=np.int64)
+    serial[order] = np.arange(len(cell)) - np.searchsorted(member[order], member[order]) + 1
+    width = next(part.width for part in coding.profile(world.profile).structure["component"] if part.name == "serial")
+    heads = [_component_head(world.profile, name, width) for name in names.tolist()]
+    return [f"{heads[m]}{n:0{width}d}" for m, n in zip(member.tolist(), serial.tolist(), strict=True)]
+
+
+def _component_head(profile: str, name: str, width: int) -> str:
+    """Returns what all components of a class in a county begin with; ``name`` holds county and class with a space between."""
+    county, class_code = name.split(" ")
+    return coding.compose(profile, "component", county=county, major=class_code[:2], minor=class_code[2:], serial=1)[:-width]
 
 
 def component_rows(world: World, codes: Sequence[str], points: NDArray[np.object_], cell: NDArray[np.int64]) -> Iterator[LayerTable]:

@@ -10,9 +10,8 @@ import shapely
 from numpy.typing import NDArray
 
 from data.sample.components import beside
-from data.sample.greenery import SQUARES, clear_ground
+from data.sample.greenery import SQUARE, clear_ground
 from data.sample.names import numbered
-from data.sample.place import to_degrees
 from data.sample.planar import Geometries, Integers
 from data.sample.rows_things import park_figures
 from data.sample.terrain import Floats
@@ -54,7 +53,7 @@ def school_rows(world: World) -> Iterator[LayerTable]:
     plots = np.flatnonzero(sites.kind == "school")
     area = _school_ground(world, plots)
     middle = np.asarray(shapely.point_on_surface(world.blocks.plots[plots]), dtype=object)
-    cell = world.cell_of(to_degrees(middle))
+    cell = world.cell_of(world.degrees(middle))
     county = world.county(cell)
     levels = [_level(name) for name in sites.name[plots].tolist()]
     each = np.array([level[1] for level in levels])
@@ -71,7 +70,7 @@ def school_rows(world: World) -> Iterator[LayerTable]:
             "community_code": [d.community_code[c] for c in d.cell_community[cell].tolist()],
             "address": world.nearest_address(middle),
         },
-        to_degrees(middle),
+        world.degrees(middle),
     )
 
 
@@ -147,7 +146,7 @@ def toilet_rows(world: World) -> Iterator[LayerTable]:
     groups = (*inside, _street_toilets(world, np.concatenate([group.point for group in inside])))
     point, park, busy = (np.concatenate([getattr(group, key) for group in groups]) for key in ("point", "park", "busy"))
     count, random, codes = len(point), world.random("toilets"), park_figures(world).code
-    county = world.county(world.cell_of(to_degrees(point)))
+    county = world.county(world.cell_of(world.degrees(point)))
     grade = np.where(busy, random.choice(["1", "2"], count, p=[0.6, 0.4]), random.choice(["1", "2", "3"], count, p=[0.1, 0.6, 0.3]))
     men = random.integers(3, 7, count) + 3 * busy
     women = np.ceil(men * random.choice([1.5, 2.0], count)).astype(np.int64)
@@ -167,7 +166,7 @@ def toilet_rows(world: World) -> Iterator[LayerTable]:
             "park_code": [codes[p] if p >= 0 else None for p in park.tolist()],
             "address": world.nearest_address(point),
         },
-        to_degrees(point),
+        world.degrees(point),
     )
 
 
@@ -182,9 +181,9 @@ def shelter_rows(world: World) -> Iterator[LayerTable]:
     kind = np.where(area >= CENTRAL, "central", np.where(area >= FIXED, "fixed", "urgent")).astype(object)
     shape = np.concatenate([parks.shape[park], blocks.plots[schools]])
     point = inner_points(shape, 22.0, np.full(len(shape), 0.6))
-    squares = [parks.name[p] in SQUARES for p in park.tolist()]
+    squares = [parks.name[p].endswith(SQUARE) for p in park.tolist()]
     names = np.concatenate([np.array(parks.name, dtype=object)[park], sites.name[schools].astype(object)])
-    county = world.county(world.cell_of(to_degrees(point)))
+    county = world.county(world.cell_of(world.degrees(point)))
     yield LayerTable(
         "shelter",
         {
@@ -198,5 +197,5 @@ def shelter_rows(world: World) -> Iterator[LayerTable]:
             "manager_name": [*stated.manager[park].tolist(), *sites.name[schools].astype(object).tolist()],
             "address": world.nearest_address(point),
         },
-        to_degrees(point),
+        world.degrees(point),
     )

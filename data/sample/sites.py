@@ -10,21 +10,20 @@ import shapely
 from numpy.typing import NDArray
 
 from data.sample.blocks import CENTRE, STATION, Blocks
-from data.sample.names import NamePool, words
+from data.sample.names import NamePool, ordinal, words
 from data.sample.planar import Integers
 from data.sample.terrain import CORE
 
-__all__ = ["LANDMARKS", "Sites", "name_sites", "ordinal"]
+__all__ = ["LANDMARKS", "Sites", "name_sites"]
 
 ESTATES = words("花园 家园 小区 新村 华庭 名苑 佳苑 公馆 新城 雅居 丽景 东方城")
 OLD_ESTATES = words("里 家属院 坊 大院 里")
 SHOPS = words("购物广场 商场 大厦 商业街 国际中心 百货 商务楼 时代广场")
 FACTORIES = words("机械厂 工业园 食品厂 物流园 电子厂 建材厂 包装厂 纺织厂 汽配厂 仓储中心")
 SPECIAL_PUBLIC = words("图书馆 博物馆 体育中心 文化宫 青少年宫 法院 会展中心 科技馆 公安局 档案馆 疾控中心 老干部活动中心")
-COLLEGES = words("示范大学 示范师范学院 中州职业技术学院 示范医学院 示范工学院 示范艺术学校")
+COLLEGES = words("大学 师范学院 中州职业技术学院 医学院 工学院 艺术学校")
 VILLAGES = words("家庄 寨 家营 家堂 屯 岗村")
 LANDMARKS = ("market", "station", "government", "hospital", "school", "public", "shops")
-CHINESE = "一二三四五六七八九十"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,6 @@ class Sites:
     city_hall: int
 
 
-def ordinal(number: int) -> str:
-    """Writes a number up to 99 in Chinese.
-
-    >>> ordinal(3), ordinal(10), ordinal(21)
-    ('三', '十', '二十一')
-    """
-    tens, ones = divmod(number, 10)
-    head = "" if tens == 0 else ("十" if tens == 1 else CHINESE[tens - 1] + "十")
-    return head + (CHINESE[ones - 1] if ones else "")
-
-
 def _nearest(blocks: Blocks, use: str, place: tuple[float, float], least_area: float, free: NDArray[np.bool_]) -> int:
     far = np.hypot(blocks.plan[:, 0] - place[0], blocks.plan[:, 1] - place[1])
     wrong = (blocks.use != use) | (shapely.area(blocks.plots) < least_area) | ~free
@@ -57,6 +45,7 @@ def _nearest(blocks: Blocks, use: str, place: tuple[float, float], least_area: f
 
 def name_sites(blocks: Blocks, pool: NamePool, random: np.random.Generator) -> Sites:
     """Gives every plot its occupant: fixed ones first (city hall, station, markets), then by use and quarter."""
+    title = pool.town.title
     count = len(blocks.plots)
     name, kind = np.full(count, "", dtype="U24"), np.full(count, "", dtype="U12")
     free = blocks.park == ""
@@ -65,15 +54,15 @@ def name_sites(blocks: Blocks, pool: NamePool, random: np.random.Generator) -> S
         name[plot], kind[plot], free[plot] = site_name, site_kind, False
         return plot
 
-    hall = settle(_nearest(blocks, "public", CENTRE, 8000, free), "示范市人民政府", "government")
-    station = settle(_nearest(blocks, "commercial", STATION, 8000, free), "示范火车站", "station")
+    hall = settle(_nearest(blocks, "public", CENTRE, 8000, free), f"{title}区人民政府" if title else "示范市人民政府", "government")
+    station = settle(_nearest(blocks, "commercial", STATION, 8000, free), f"示范{title}火车站", "station")
     markets = np.array(
         [
-            settle(_nearest(blocks, "commercial", (CORE[0] - 160, CORE[1] + 60), 3000, free), "老城农贸市场", "market"),
-            settle(_nearest(blocks, "commercial", (1250.0, 480.0), 3000, free), "东苑农贸市场", "market"),
+            settle(_nearest(blocks, "commercial", (CORE[0] - 160, CORE[1] + 60), 3000, free), f"{title}老城农贸市场", "market"),
+            settle(_nearest(blocks, "commercial", (1250.0, 480.0), 3000, free), f"{title}东苑农贸市场", "market"),
         ]
     )
-    _public(blocks, settle, free, random)
+    _public(blocks, settle, free, title, random)
     for plot in np.flatnonzero(free).tolist():
         use, quarter = str(blocks.use[plot]), str(blocks.quarter[plot])
         if use == "residential":
@@ -89,7 +78,9 @@ def name_sites(blocks: Blocks, pool: NamePool, random: np.random.Generator) -> S
     return Sites(name, kind, markets, station, hall)
 
 
-def _public(blocks: Blocks, settle: Callable[[int, str, str], int], free: NDArray[np.bool_], random: np.random.Generator) -> None:
+def _public(
+    blocks: Blocks, settle: Callable[[int, str, str], int], free: NDArray[np.bool_], title: str, random: np.random.Generator
+) -> None:
     """Places schools, hospitals and the rest on public plots: the largest become schools and colleges."""
     area = shapely.area(blocks.plots)
     plots = np.flatnonzero((blocks.use == "public") & free)
@@ -99,18 +90,19 @@ def _public(blocks: Blocks, settle: Callable[[int, str, str], int], free: NDArra
     for rank, plot in enumerate(plots.tolist()):
         if blocks.quarter[plot] == "campus" and counts["college"] < len(COLLEGES):
             counts["college"] += 1
-            settle(plot, COLLEGES[counts["college"] - 1], "school")
+            college = COLLEGES[counts["college"] - 1]
+            settle(plot, college if college.startswith("中州") and not title else f"示范{title}{college}", "school")
         elif rank % 5 == 3 and counts["hospital"] < 7:
             counts["hospital"] += 1
-            settle(plot, f"示范市第{ordinal(counts['hospital'])}人民医院", "hospital")
+            settle(plot, f"示范市{title}第{ordinal(counts['hospital'])}人民医院", "hospital")
         elif rank % 5 == 1 and special:
-            settle(plot, "示范市" + special.pop(), "public")
+            settle(plot, f"示范市{title}{special.pop()}", "public")
         elif area[plot] < 6000:
             counts["kindergarten"] += 1
-            settle(plot, f"第{ordinal(counts['kindergarten'])}幼儿园", "school")
+            settle(plot, f"{title}第{ordinal(counts['kindergarten'])}幼儿园", "school")
         elif rank % 2:
             counts["middle"] += 1
-            settle(plot, f"示范市第{ordinal(counts['middle'])}中学", "school")
+            settle(plot, f"示范市{title}第{ordinal(counts['middle'])}中学", "school")
         else:
             counts["primary"] += 1
-            settle(plot, f"示范市第{ordinal(counts['primary'])}小学", "school")
+            settle(plot, f"示范市{title}第{ordinal(counts['primary'])}小学", "school")

@@ -17,7 +17,7 @@ from data.sample.planar import Integers
 from data.sample.rows_things import park_figures
 from data.sample.sites import LANDMARKS
 from data.sample.terrain import Floats
-from data.sample.world import World, points_of
+from data.sample.world import World
 from data.table import LayerTable
 
 __all__ = ["bus_rows", "camera_rows"]
@@ -120,14 +120,14 @@ def bus_rows(world: World, codes: Sequence[str]) -> Iterator[LayerTable]:
     yield LayerTable(
         "bus_stop",
         {
-            "code": [f"990100GJ{s + 1:04d}{chr(65 + n)}" for s, n in zip(stop.tolist(), rank.tolist(), strict=True)],
+            "code": [f"990100GJ{world.town.mark}{s + 1:04d}{chr(65 + n)}" for s, n in zip(stop.tolist(), rank.tolist(), strict=True)],
             "name": names[stop],
             "lines": [lines[name] for name in road],
             "direction": [DIRECTIONS[text[-2:]] for text in world.components.address[shelters]],
             "road_name": road,
             "component_code": [codes[index] for index in shelters.tolist()],
         },
-        points_of(world.components.point[shelters]),
+        world.points(world.components.point[shelters]),
     )
 
 
@@ -198,7 +198,7 @@ def camera_rows(world: World, gates: Gates, codes: Sequence[str]) -> Iterator[La
     site = [group.site for group in groups for _ in range(len(group.point))]
     random, count = world.random("cameras"), len(point)
     optics = np.array([OPTICS[name] for name in site])
-    places = points_of(point)
+    places = world.points(point)
     county = world.county(world.cell_of(places)).tolist()
     yield LayerTable(
         "camera",

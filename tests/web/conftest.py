@@ -35,12 +35,12 @@ class Showcase:
 
 
 @pytest.fixture(scope="session")
-def showcase(server: Server, template: str, registry: Registry) -> Iterator[Showcase]:
+def showcase(server: Server, template: str, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Showcase]:
     """A server with both cities."""
     name = f"wanmi_showcase_{uuid.uuid4().hex[:8]}"
     server.create(name, template)
     engine = owner_engine(server.owner(name))
-    made = make_sample(engine, registry, size="S", profile="2005", report=lambda _: None)
+    made = make_sample(engine, registry, size="S", profile="2005", report=lambda _: None, rasters=tmp_path_factory.mktemp("rasters"))
     real: dict[str, int] = {}
     folder = Path(os.environ.get("TEST_REALDATA") or ROOT.parent / "shared" / "realdata")
     if folder.is_dir():

@@ -53,8 +53,8 @@ def test_every_manhole_reaches_an_outlet(city: dict[str, Made]) -> None:
 
 def test_pipes_grow_downstream(city: dict[str, Made]) -> None:
     rows = city["pipeline"].columns
-    size = dict(zip(rows["from_node"], rows["diameter_mm"].astype(int), strict=True))
-    gravity = np.isin(rows["kind"], ("YS", "WS"))
+    gravity = np.isin(rows["kind"], ("YS", "WS", "HS"))
+    size = dict(zip(rows["from_node"][gravity], rows["diameter_mm"][gravity].astype(int), strict=True))
     pairs = [(s, size.get(t)) for s, t in zip(rows["diameter_mm"][gravity], rows["to_node"][gravity], strict=True)]
     known = [(own, onward) for own, onward in pairs if onward is not None]
     assert all(own <= onward for own, onward in known)

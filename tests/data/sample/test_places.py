@@ -16,10 +16,13 @@ TO_METRES = Transformer.from_crs(4490, METRIC_SRID, always_xy=True)
 COUNTS = {
     "district": (2, 2), "street": (6, 10), "community": (50, 70), "unit_grid": (2_300, 2_900), "water_body": (4, 6),
     "road": (2_000, 4_500), "building": (5_500, 13_000), "park": (60, 110), "ancient_tree": (90, 250),
-    "address": (9_000, 20_000), "pipe_node": (9_000, 15_000), "pipeline": (9_000, 15_000), "component": (55_000, 68_000),
-    "case": (30_000, 30_000), "emergency": (60, 60), "duty_grid": (180, 240), "residential_land": (200, 320),
+    "address": (9_000, 20_000), "pipe_node": (15_000, 19_000), "pipeline": (15_000, 20_000), "component": (55_000, 68_000),
+    "case": (31_800, 31_800), "emergency": (60, 60), "duty_grid": (180, 240), "residential_land": (200, 320),
     "park_entrance": (150, 320), "green_space": (250, 450), "school": (20, 45), "toilet": (60, 140), "shelter": (30, 70),
-    "bus_stop": (250, 400), "camera": (350, 600),
+    "bus_stop": (250, 400), "camera": (350, 600), "footpath": (8_000, 13_000), "population_parcel": (600, 1_100),
+    "waste_facility": (300, 450), "key_site": (50, 90), "rescue_resource": (170, 260), "patrol_track": (25_000, 30_000),
+    "inlet": (8_000, 11_000), "outfall": (20, 35), "catchment": (25, 40), "pump_station": (9, 9), "gate_valve": (1_500, 2_300),
+    "storage_basin": (6, 8), "underpass": (4, 4), "ponding_point": (16, 16), "land_parcel": (400, 650), "levee": (14, 22), "sensor": (90, 130), "sensor_value": (70_000, 100_000),
 }  # fmt: skip
 
 
@@ -34,9 +37,12 @@ def ground(city: dict[str, Made]) -> dict[str, np.ndarray]:
 
 def test_layers_come_in_the_order_of_their_dependence_and_size(city: dict[str, Made]) -> None:
     assert list(city) == [
-        "district", "street", "community", "unit_grid", "duty_grid", "water_body", "road", "building", "residential_land", "park",
-        "park_entrance", "green_space", "ancient_tree", "address", "school", "toilet", "shelter", "pipe_node", "pipeline",
-        "component", "bus_stop", "camera", "case", "emergency",
+        "district", "street", "community", "unit_grid", "duty_grid", "water_body", "road", "footpath", "building", "land_parcel",
+        "levee", "residential_land",
+        "population_parcel", "park", "park_entrance", "green_space", "ancient_tree", "address", "school", "toilet", "shelter",
+        "waste_facility", "key_site", "rescue_resource", "pipe_node", "pipeline", "component", "inlet", "outfall", "catchment",
+        "pump_station", "gate_valve", "storage_basin", "underpass", "ponding_point", "sensor", "sensor_value", "bus_stop", "camera",
+        "case", "emergency", "patrol_track",
     ]  # fmt: skip
     for layer, (least, most) in COUNTS.items():
         assert least <= len(city[layer]) <= most, (layer, len(city[layer]))
@@ -130,8 +136,9 @@ def test_every_grid_code_is_that_of_the_containing_grid(city: dict[str, Made]) -
     by_code = dict(zip(grids.columns["code"], grids.geometry, strict=True))
     for layer in ("component", "case", "address"):
         made = city[layer]
-        own = np.array([by_code[code] for code in made.columns["grid_code"]], dtype=object)
-        assert shapely.intersects(own, made.geometry).all(), layer
+        placed = ~shapely.is_missing(made.geometry)
+        own = np.array([by_code[code] for code in made.columns["grid_code"][placed]], dtype=object)
+        assert shapely.intersects(own, made.geometry[placed]).all(), layer
 
 
 def test_components_stand_along_streets_and_are_mostly_sound(city: dict[str, Made], ground: dict[str, np.ndarray]) -> None:

@@ -31,7 +31,8 @@ def of_code(made: Made, field: str) -> dict[str, object]:
 
 
 def test_no_layer_of_the_tree_is_empty(city: dict[str, Made]) -> None:
-    assert {layer.id for layer in catalogue.load()} == set(city)
+    registry = catalogue.load()
+    assert {*registry.layers, *registry.streams} == set(city)
     assert all(len(made) for made in city.values())
 
 
