@@ -15,7 +15,9 @@ from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
 from spatial.crs import CrsError, metric_srid_for, metric_title
 
-__all__ = ["City", "CityError", "add_city", "checked_city", "cities", "city_by_key", "city_from_row", "city_or_none", "remove_city", "view_zoom"]
+__all__ = [
+    "City", "CityError", "add_city", "checked_city", "cities", "city_by_key", "city_from_row", "city_or_none", "remove_city", "view_zoom",
+]  # fmt: skip
 
 KEY_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 PREFIX_PATTERN = re.compile(r"[0-9A-Za-z]{2,12}")

@@ -14,7 +14,6 @@ from pyproj import Geod
 from sqlalchemy import Engine, text
 
 from api.app import create_app
-from data.streams import append_readings
 from data.table import LayerTable
 from layers.catalogue import Registry
 from spatial.cities import City, add_city
@@ -22,6 +21,7 @@ from spatial.datasets import Dataset, record_dataset
 from spatial.settings import load_settings
 from tests.api.test_hostile import DRIVER_WORDS, VALUES
 from tests.support.cluster import Server
+from tests.support.readings import append_readings
 from tests.support.town import CASES, COMPONENTS, UNPLACED, Town
 
 EXTENT = (114.0, 34.8, 114.02, 34.82)

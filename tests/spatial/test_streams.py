@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from data.streams import append_readings
 from data.table import LayerTable
 from layers.catalogue import Registry, read_folder
 from spatial.cities import City, add_city, remove_city
@@ -22,6 +21,7 @@ from spatial.database import owner_engine
 from spatial.streams import CITY_TIME, months_between
 from spatial.upgrade import UpgradeRefused, pending, upgrade
 from tests.support.cluster import Server
+from tests.support.readings import append_readings
 
 TRACK = """
 kind = "stream"

@@ -22,7 +22,8 @@ COUNTS = {
     "bus_stop": (250, 400), "camera": (350, 600), "footpath": (8_000, 13_000), "population_parcel": (600, 1_100),
     "waste_facility": (300, 450), "key_site": (50, 90), "rescue_resource": (170, 260), "patrol_track": (25_000, 30_000),
     "inlet": (8_000, 11_000), "outfall": (20, 35), "catchment": (25, 40), "pump_station": (9, 9), "gate_valve": (1_500, 2_300),
-    "storage_basin": (6, 8), "underpass": (4, 4), "ponding_point": (16, 16), "land_parcel": (400, 650), "levee": (14, 22), "sensor": (90, 130), "sensor_value": (70_000, 100_000),
+    "storage_basin": (6, 8), "underpass": (4, 4), "ponding_point": (16, 16),
+    "land_parcel": (400, 650), "levee": (14, 22), "sensor": (90, 130), "sensor_value": (70_000, 100_000),
 }  # fmt: skip
 
 

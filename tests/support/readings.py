@@ -1,4 +1,4 @@
-"""Readings into a stream: partitions first, then one COPY. Whoever brings readings has checked them; the table's rules stand behind."""
+"""Readings into a stream, as a device service will bring them: partitions first, then one COPY."""
 
 from __future__ import annotations
 
