@@ -1,13 +1,14 @@
 """Import of one file into one layer of one city: read, map, convert, check, write.
 
 One transaction: all rows, the good rows by choice, or none. Nothing is repaired: a row that breaks a rule is named with
-field, value and rule.
+field, value and rule. A file whose every place lies outside the city is refused when another reading of it would bring the
+places in (data.suspicion): then it is the file that says something wrong, not its rows.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,20 +20,23 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from data.checks import check_columns
-from data.loading import Progress, insert_staged, stage, staged_faults
+from data.faults import FaultBook
+from data.loading import Progress, dangling_nodes, insert_staged, stage, staged_extent, staged_faults
 from data.mapping import FieldMap, match_fields
 from data.readers.launch import read_file
 from data.readers.raw import RawTable
 from data.report import FileFault, ImportReport, RowFault
-from data.shapes import check_datum, shapes_of, storage_shapes, system_of, wkt_of
+from data.shapes import check_datum, datum_note, shapes_of, storage_shapes, system_of, wkt_of
+from data.suspicion import suspicion
 from data.table import LayerTable
 from data.values import convert_column
 from layers.catalogue import Registry
 from layers.model import Layer
 from spatial.cities import City, CityError, cities, city_by_key
+from spatial.datasets import Dataset, record_dataset
 from spatial.tables import LAYER_SCHEMA
 
-__all__ = ["ImportSource", "OnBad", "import_file"]
+__all__ = ["ImportSource", "OnBad", "database_fault", "import_file", "layer_of", "silent"]
 
 OnBad = Literal["refuse", "set_aside"]
 
@@ -44,8 +48,10 @@ class ImportSource:
     Attributes:
         mapping: (column of the file, field of the layer).
         constants: (field of the layer, value) for every row.
+        datum: ``cgcs2000``, ``gcj02`` or ``bd09``; the last two are converted (spatial.datum).
         on_bad: ``refuse`` the file when a row breaks a rule, or ``set_aside`` such rows and write the others.
         dry_run: check everything, write nothing.
+        publisher, licence, title: what the list of datasets says of it.
     """
 
     path: Path
@@ -60,6 +66,9 @@ class ImportSource:
     source_layer: str | None = None
     on_bad: OnBad = "refuse"
     dry_run: bool = False
+    publisher: str | None = None
+    licence: str | None = None
+    title: str | None = None
 
 
 def silent(stage_name: str, done: int, total: int) -> None:
@@ -85,7 +94,7 @@ def import_file(
         report.fail(FileFault("city", error.zh, error.en, field="city", value=str(error.value)))
     except (psycopg2.Error, SQLAlchemyError) as error:
         report.written = 0
-        report.fail(_database_fault(error))
+        report.fail(database_fault(error))
     report.seconds = round(time.perf_counter() - started, 3)
     return report
 
@@ -98,11 +107,11 @@ def _import(
     progress: Progress,
     report: ImportReport,
 ) -> None:
-    layer = _layer(registry, source.layer)
+    layer = layer_of(registry, source.layer)
     with engine.connect() as connection:
         city = city_by_key(connection, city_key) if city_key else _only_city(connection)
     report.city = city.key
-    check_datum(source.datum)
+    datum = check_datum(source.datum)
     progress("read", 0, 1)
     raw = read_file(source.path, encoding=source.encoding, source_layer=source.source_layer, x=source.x, y=source.y)
     progress("read", 1, 1)
@@ -118,11 +127,15 @@ def _import(
         )
     shapes, broken_shapes = shapes_of(layer, raw)
     system = system_of(raw, source.crs, shapes, report.notes)
+    placed = storage_shapes(shapes, system, datum)
+    if datum != "cgcs2000":
+        report.notes.append(datum_note(datum, storage_shapes(shapes, system), placed))
     report.read = len(raw)
-    found = _Faults(raw, fields)
+    found = FaultBook(raw.faults, _targets(fields))
     found.add(broken_shapes)
-    table = LayerTable(layer.id, _columns(layer, city, raw, fields, found, progress), storage_shapes(shapes, system))
+    table = LayerTable(layer.id, _columns(layer, city, raw, fields, found, progress), placed)
     found.add(check_columns(layer, city, table))
+    doubt = suspicion(shapes, placed, system, city)
     with engine.begin() as connection:
         stage(connection, layer, table, progress)
         progress("check", 0, 1)
@@ -130,7 +143,7 @@ def _import(
         drawn = wkt_of(shapes, [fault.row for fault in staged if fault.rule.startswith("geometry_")])
         found.add(replace(fault, value=drawn.get(fault.row, fault.value)) if fault.field == "geometry" else fault for fault in staged)
         progress("check", 1, 1)
-        _write(connection, registry, layer, city, source, found, report, progress)
+        _write(connection, registry, layer, city, source, found.faults, doubt, report, progress)
 
 
 def _write(
@@ -139,15 +152,15 @@ def _write(
     layer: Layer,
     city: City,
     source: ImportSource,
-    found: _Faults,
+    faults: list[RowFault],
+    doubt: RowFault | None,
     report: ImportReport,
     progress: Progress,
 ) -> None:
     """Writes the staged rows or none; a refused or tried import never reaches the table, so it uses up no id."""
-    faults = sorted(found.faults, key=lambda fault: fault.row)
-    report.add(faults)
     bad = sorted({fault.row for fault in faults})
-    if bad and source.on_bad == "refuse":
+    report.add(sorted(faults, key=lambda fault: fault.row) + ([doubt] if doubt else []))
+    if bad and (source.on_bad == "refuse" or doubt):
         report.refused = len(bad)
         return
     report.set_aside = len(bad)
@@ -156,34 +169,40 @@ def _write(
         report.notes.append(f"试运行：可写入 {good} 行，未写入 / dry run: {good} rows could be written, none was")
         return
     progress("insert", 0, good)
+    started = time.perf_counter()
     report.written = insert_staged(connection, registry, layer, city, bad)
+    report.notes += dangling_nodes(connection, registry, layer, city)
+    seconds = round(time.perf_counter() - started, 3)
+    record_dataset(connection, city, _dataset(layer, source, report, staged_extent(connection), seconds))
     connection.execute(text(f'ANALYZE {LAYER_SCHEMA}."{layer.id}"'))
     progress("insert", good, good)
 
 
-class _Faults:
-    """Faults of one import. What is wrong first is told: a cell that could not be read is not told again as missing."""
-
-    def __init__(self, raw: RawTable, fields: FieldMap) -> None:
-        self.faults: list[RowFault] = list(raw.faults)
-        self.told: set[tuple[int, str]] = set()
-        self.lost = {fault.row for fault in raw.faults if not fault.field}
-        targets: dict[str, list[str]] = {}
-        for target, column in fields.sources.items():
-            targets.setdefault(column, []).append(target)
-        for fault in raw.faults:
-            self.told.update((fault.row, target) for target in [fault.field, *targets.get(fault.field, [])])
-            if fault.rule.startswith(("geometry_", "coordinate")):
-                self.told.add((fault.row, "geometry"))
-
-    def add(self, faults: Iterable[RowFault]) -> None:
-        """Takes the faults of one stage, without those of cells already told."""
-        fresh = [fault for fault in faults if (fault.row, fault.field) not in self.told and fault.row not in self.lost]
-        self.faults += fresh
-        self.told.update((fault.row, fault.field) for fault in fresh)
+def _dataset(
+    layer: Layer, source: ImportSource, report: ImportReport, extent: tuple[float, float, float, float] | None, seconds: float
+) -> Dataset:
+    """The row that the list of datasets keeps of a single file; importing the same file again replaces it."""
+    title = source.title or f"{layer.title.zh}（{source.path.name}）"
+    return Dataset(
+        f"{layer.id}-{source.path.name}", "layer", title, source.title or f"{layer.title.en} ({source.path.name})", layer=layer.id,
+        source=source.publisher, licence=source.licence, files=(source.path.name,), read=report.read, written=report.written,
+        set_aside=report.set_aside, extent=extent, seconds=seconds,
+    )  # fmt: skip
 
 
-def _layer(registry: Registry, name: str) -> Layer:
+def _targets(fields: FieldMap) -> dict[str, list[str]]:
+    targets: dict[str, list[str]] = {}
+    for target, column in fields.sources.items():
+        targets.setdefault(column, []).append(target)
+    return targets
+
+
+def layer_of(registry: Registry, name: str) -> Layer:
+    """Returns a layer by its id.
+
+    Raises:
+        FileFault: there is none.
+    """
     layer = registry.get(name)
     if layer is not None:
         return layer
@@ -218,7 +237,7 @@ def _note_mapping(report: ImportReport, fields: FieldMap) -> None:
         report.notes.append(f"没有导入的列：{'、'.join(fields.unmapped)} / columns not imported")
 
 
-def _columns(layer: Layer, city: City, raw: RawTable, fields: FieldMap, found: _Faults, progress: Progress) -> dict[str, list[Any]]:
+def _columns(layer: Layer, city: City, raw: RawTable, fields: FieldMap, found: FaultBook, progress: Progress) -> dict[str, list[Any]]:
     """Returns the values of every filled field in its type."""
     columns: dict[str, list[Any]] = {}
     total = len(fields.sources) + len(fields.constants)
@@ -237,7 +256,8 @@ def _columns(layer: Layer, city: City, raw: RawTable, fields: FieldMap, found: _
     return columns
 
 
-def _database_fault(error: Exception) -> FileFault:
+def database_fault(error: Exception) -> FileFault:
+    """Returns a sentence of ours for what the database or its driver says."""
     cause = getattr(error, "orig", None) or error
     if isinstance(cause, driver_errors.UniqueViolation):
         return FileFault(

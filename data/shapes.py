@@ -9,49 +9,35 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pyproj import Geod
 from shapely.errors import ShapelyError
 
 from data.readers.raw import RawTable
 from data.report import FileFault, RowFault
 from layers.model import Layer
 from spatial.crs import CrsError, Source, source_crs, to_storage
+from spatial.datum import Datum, DatumError, datum_of, to_cgcs2000
 from spatial.gate import fault_from_gate
 
-__all__ = ["DATUMS", "check_datum", "shapes_of", "storage_shapes", "system_of", "wkt_of"]
+__all__ = ["check_datum", "datum_note", "shapes_of", "storage_shapes", "system_of", "wkt_of"]
 
-DATUMS = ("CGCS2000", "WGS84")
-SHIFTED = ("GCJ02", "BD09")
+EARTH = Geod(ellps="GRS80")
 # Well-known text may name files for PROJ to open (reliability_security.md T5).
 NAMES_FILES = re.compile(r"(?i)nadgrids|geoidgrids|PARAMETERFILE|EXTENSION\s*\[")
 AGREES = 1e-7  # degrees, about 1 cm
 SAMPLE = 20
 
 
-def check_datum(datum: str | None) -> None:
-    """Takes the datums that need no shift here.
+def check_datum(datum: str | None) -> Datum:
+    """Returns the datum that the person declares; none declared is CGCS2000.
 
     Raises:
-        FileFault: a datum that this version does not convert, or an unknown one.
+        FileFault: an unknown one.
     """
-    plain = re.sub("[^A-Z0-9]", "", (datum or DATUMS[0]).upper())
-    if plain in DATUMS:
-        return
-    if plain in SHIFTED:
-        raise FileFault(
-            "datum",
-            f"基准 {datum} 要随导入配方换算，本命令暂不接受；请先换算为 CGCS2000 或 WGS84",
-            f"datum {datum} is converted by import recipes, not by this command; convert to CGCS2000 or WGS84 first",
-            field="datum",
-            value=datum,
-        )
-    listed = "、".join(DATUMS)
-    raise FileFault(
-        "datum",
-        f"未知的基准“{datum}”；可用：{listed}",
-        f"unknown datum {datum!r}; known: {listed}",
-        field="datum",
-        value=datum,
-    )
+    try:
+        return datum_of(datum)
+    except DatumError as error:
+        raise FileFault("datum", error.zh, error.en, field="datum", value=error.value) from None
 
 
 def shapes_of(layer: Layer, table: RawTable) -> tuple[NDArray[Any], list[RowFault]]:
@@ -163,9 +149,29 @@ def _agree(own: Source, said: Source, shapes: NDArray[Any]) -> bool:
     return bool(np.all(np.abs(one - two) < AGREES))
 
 
-def storage_shapes(shapes: NDArray[Any], source: Source | None) -> NDArray[Any]:
-    """Returns the geometries in EPSG:4490, two-dimensional."""
-    return shapes if source is None else to_storage(shapes, source)
+def storage_shapes(shapes: NDArray[Any], source: Source | None, datum: Datum = "cgcs2000") -> NDArray[Any]:
+    """Returns the geometries in EPSG:4490, two-dimensional; a declared GCJ-02 or BD-09 is taken off the degrees."""
+    if source is None:
+        return shapes
+    moved = to_storage(shapes, source)
+    if datum == "cgcs2000":
+        return moved
+
+    def shift(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(to_cgcs2000(xy[:, 0], xy[:, 1], datum))
+
+    return np.asarray(shapely.transform(moved, shift), dtype=object)
+
+
+def datum_note(datum: Datum, before: NDArray[Any], after: NDArray[Any]) -> str:
+    """Returns what a datum change did: by how many metres the places moved, the least and the most."""
+    usable = ~(shapely.is_missing(after) | shapely.is_empty(after))
+    metres = np.zeros(1)
+    if usable.any():
+        one, two = (np.nan_to_num(shapely.bounds(shapes[usable])[:, :2]) for shapes in (before, after))
+        metres = np.abs(np.asarray(EARTH.inv(one[:, 0], one[:, 1], two[:, 0], two[:, 1])[2]))
+    told = f"{metres.min():.0f}–{metres.max():.0f} m"
+    return f"基准 {datum} → CGCS2000，位置移动 {told} / datum {datum}, places moved by {told}"
 
 
 def wkt_of(shapes: NDArray[Any], rows: Sequence[int]) -> dict[int, str]:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import cities, database, imports, samples, server
+from api.cli import cities, database, imports, recipes, samples, server
 from grid_coding.errors import BilingualError
 
 __all__ = ["app", "main"]
@@ -25,6 +25,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(cities.app, name="city")
 app.add_typer(samples.app, name="sample")
 app.command("import")(imports.import_file)
+app.command("recipes")(recipes.list_recipes)
 
 
 def main() -> None:

@@ -57,11 +57,14 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
 ) -> None:
     """删除城市及其全部数据 / removes a city with all its data."""
-    with open_house(load_settings()) as house, house.engine.begin() as connection:
+    settings = load_settings()
+    with open_house(settings) as house, house.engine.begin() as connection:
         city = city_by_key(connection, key)
         if not yes and not typer.confirm(f"删除 {city.title_zh} 的全部数据？ / delete all data of {city.key}?"):
             raise typer.Exit(1)
+        rasters = raster_files(connection, city)
         gone = remove_city(connection, city, house.registry)
+    remove_raster_files(raster_folder(settings.raster_dir, settings.state_dir), rasters)
     typer.echo(f"已删除 {city.title_zh}，{gone} 行 / removed, {gone} rows")
 
 

@@ -1,4 +1,4 @@
-"""``wanmi import``: one file into one layer; progress on stderr, the result on stdout, the report as JSON."""
+"""``wanmi import``: one file into one layer, or a recipe's files into a city; the result on stdout, the report as JSON."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from api.cli.house import CliError, open_house
+from api.cli.recipes import run_recipe
 from data.importing import ImportSource, OnBad
 from data.importing import import_file as run_import
 from data.loading import Progress as Told
@@ -34,49 +35,60 @@ FAULTS_SHOWN = 10
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help=".shp、.gpkg、.geojson、.csv（可 .gz） / the file", show_default=False)],
-    layer: Annotated[str, typer.Option(help="写入的图层，如 park / layer", show_default=False)],
+    file: Annotated[
+        Path | None, typer.Argument(help=".shp、.zip、.gpkg、.fgb、.geojson、.csv、.xlsx、.osm / the file", show_default=False)
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="写入的图层，如 park / layer", show_default=False)] = None,
+    recipe: Annotated[str | None, typer.Option(help="配方名，或 .toml 文件 / recipe (wanmi recipes)", show_default=False)] = None,
+    folder: Annotated[Path | None, typer.Option("--from", help="配方的数据目录 / folder of the recipe's files", show_default=False)] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="先删除同名城市 / remove the city of that name first")] = False,
     city: Annotated[str | None, typer.Option(help="城市；只有一个城市时可省略 / city")] = None,
     map_: Annotated[list[str] | None, typer.Option("--map", help="文件列=图层字段，可重复 / column=field")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="图层字段=固定值，可重复 / field=value")] = None,
-    x: Annotated[str | None, typer.Option("--x", help="CSV 的 X（经度）列 / X column")] = None,
-    y: Annotated[str | None, typer.Option("--y", help="CSV 的 Y（纬度）列 / Y column")] = None,
+    x: Annotated[str | None, typer.Option("--x", help="CSV、XLSX 的 X（经度）列 / X column")] = None,
+    y: Annotated[str | None, typer.Option("--y", help="CSV、XLSX 的 Y（纬度）列 / Y column")] = None,
     crs: Annotated[str | None, typer.Option(help="坐标系，如 EPSG:4490 / coordinate system")] = None,
-    datum: Annotated[str | None, typer.Option(help="基准：CGCS2000 或 WGS84 / datum")] = None,
+    datum: Annotated[str | None, typer.Option(help="基准：cgcs2000、gcj02、bd09 / datum")] = None,
     encoding: Annotated[str | None, typer.Option(help="文字编码，如 GB18030、Big5 / text encoding")] = None,
-    source_layer: Annotated[str | None, typer.Option(help="GeoPackage 中的图层 / layer in the file")] = None,
+    source_layer: Annotated[str | None, typer.Option(help="文件中的图层，或工作表 / layer or sheet in the file")] = None,
     on_bad: Annotated[OnBad, typer.Option(help="有不合格行：整份拒绝，或放在一边 / what to do with bad rows")] = "refuse",
+    source: Annotated[str | None, typer.Option(help="数据提供者 / publisher")] = None,
+    licence: Annotated[str | None, typer.Option(help="许可 / licence")] = None,
+    title: Annotated[str | None, typer.Option(help="数据集名称 / name of the dataset")] = None,
     report: Annotated[Path | None, typer.Option(help="报告文件（JSON） / report file")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只检查，不写入 / check only")] = False,
 ) -> None:
-    """导入文件到图层；退出码 0 全部写入，1 有行被拒绝或放在一边，2 无法执行 / imports a file into a layer."""
+    """导入文件到图层，或按配方装入一座城市；退出码 0 全部写入，1 有行被拒绝或放在一边，2 无法执行 / imports a file or a recipe."""
     settings = load_settings()
-    try:
-        mapping, constants = split_pairs(map_ or (), "--map"), split_pairs(set_ or (), "--set")
-    except FileFault as fault:
-        raise CliError(fault.zh, fault.en) from None
-    source = ImportSource(
-        path=file,
-        layer=layer,
-        mapping=mapping,
-        constants=constants,
-        x=x,
-        y=y,
-        crs=crs,
-        datum=datum,
-        encoding=encoding,
-        source_layer=source_layer,
-        on_bad=on_bad,
-        dry_run=dry_run,
-    )
     if report is not None:
         _check_report(report)
+    others = (x, y, crs, datum, encoding, source_layer, source, licence, title)
+    if recipe is not None:
+        if folder is None or any((file, layer, map_, set_, on_bad != "refuse", *others)):
+            raise CliError(
+                "--recipe 与 --from 同用，此外只可有 --city、--replace、--dry-run、--report",
+                "--recipe goes with --from, and with nothing but --city, --replace, --dry-run, --report",
+            )
+        raise typer.Exit(run_recipe(settings, recipe, folder, city, replace, dry_run, report))
+    if file is None or layer is None or folder is not None or replace:
+        raise CliError("写明 文件 与 --layer，或 --recipe 与 --from", "name FILE and --layer, or --recipe and --from")
+    mapping, constants = _pairs(map_, "--map"), _pairs(set_, "--set")
+    asked = ImportSource(
+        file, layer, mapping, constants, x, y, crs, datum, encoding, source_layer, on_bad, dry_run, source, licence, title
+    )  # fmt: skip
     with open_house(settings) as house, _progress() as told:
-        outcome = run_import(house.engine, house.registry, city, source, told)
+        outcome = run_import(house.engine, house.registry, city, asked, told)
     if report is not None:
         _write(outcome, report)
     _tell(outcome, dry_run)
     raise typer.Exit(outcome.exit_code)
+
+
+def _pairs(texts: list[str] | None, option: str) -> list[tuple[str, str]]:
+    try:
+        return split_pairs(texts or (), option)
+    except FileFault as fault:
+        raise CliError(fault.zh, fault.en) from None
 
 
 def _check_report(path: Path) -> None:

@@ -125,6 +125,14 @@ def test_dbf_encodings(tmp_path: Path, encoding: str, cpg: str | None, language:
     assert read_file(path, encoding=given).columns["NAME"] == ["公園路燈"]
 
 
+def test_utf8_under_the_language_byte_of_gbk_is_refused(tmp_path: Path) -> None:
+    path = write_shape(tmp_path / "a.shp", [["公园路灯".encode(), b"1", b"", b"", b""]], language=0x4D)
+    with pytest.raises(FileFault) as told:
+        read_file(path)
+    assert (told.value.rule, told.value.value) == ("encoding", "UTF-8")
+    assert read_file(path, encoding="UTF-8").columns["NAME"] == ["公园路灯"]
+
+
 def test_deleted_records_are_left_out_with_their_shapes(tmp_path: Path) -> None:
     rows = [[b"a", b"", b"", b"", b""], [None, b"b", b"", b"", b"", b""], [b"c", b"", b"", b"", b""]]
     found = read_file(write_shape(tmp_path / "a.shp", rows))  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Recipes: whole cities from foreign files, each file's oddities written down as data."""
