@@ -94,7 +94,7 @@ SIZES = {
         S, id="M", lattice=(5, 4), grid_area_m2=9_600.0, cases=304_000, case_years=3, on_streets=2.05, on_plots=5.5, rooms=0.25,
     ),
     "L": replace(
-        S, id="L", lattice=(7, 7), cases=124_000, case_years=3, on_streets=3.2, on_plots=18.0, rooms=0.7,
+        S, id="L", lattice=(7, 7), cases=124_000, case_years=3, on_streets=3.25, on_plots=18.0, rooms=0.7,
         manhole_step=21.0, joint_step=28.0,
     ),
     "T": replace(

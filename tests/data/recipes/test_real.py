@@ -11,7 +11,6 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import prcoords
 import pyogrio
 import pytest
 import shapely
@@ -24,6 +23,7 @@ from data.recipes.opened import files_of
 from data.recipes.runner import RecipeRun, run_recipe
 from spatial.cities import city_by_key
 from spatial.datasets import Dataset, datasets
+from spatial.datum import bd09_of, gcj02_of
 from tests.data.recipes.conftest import Cities
 from tests.data.recipes.reading import by_gdal
 
@@ -84,17 +84,25 @@ def _check_extent(item: Dataset, bbox: tuple[float, float, float, float]) -> Non
 
 
 def _places(source: Source, path: Path) -> gpd.GeoSeries:
-    """Points of a file in degrees, read by GDAL and converted by GeoPandas; BD-09 and GCJ-02 by another implementation."""
+    """Points of a file in degrees, read by GDAL and converted by GeoPandas; BD-09 and GCJ-02 by undoing the way there."""
     table = pyogrio.read_dataframe(by_gdal(path), **({"encoding": source.encoding} if source.encoding else {}))
     keys = [source.x, source.y] if source.x else [next(name for name in table if name in found) for found in (XS, YS)]
     lon, lat = (pd.to_numeric(table[name], errors="coerce").to_numpy() for name in keys)
     if source.datum != "cgcs2000":
-        back = prcoords.bd_wgs_bored if source.datum == "bd09" else prcoords.gcj_wgs_bored
-        found = [back((y, x)) if np.isfinite(x) else prcoords.Coords(np.nan, np.nan) for x, y in zip(lon, lat, strict=True)]
-        lon, lat = np.array([place.lon for place in found]), np.array([place.lat for place in found])
+        lon, lat = _undone(lon, lat, source.datum)
     points = gpd.GeoSeries(gpd.points_from_xy(lon, lat), crs=source.crs)
     points[~np.isfinite(lon)] = None
     return points.to_crs("EPSG:4326")
+
+
+def _undone(lon: np.ndarray, lat: np.ndarray, datum: str) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the places that the shift takes to these, correcting a guess by what it misses."""
+    x, y = lon.copy(), lat.copy()
+    for _ in range(20):
+        there = gcj02_of(x, y)
+        there = bd09_of(*there) if datum == "bd09" else there
+        x, y = x + lon - there[0], y + lat - there[1]
+    return x, y
 
 
 XS, YS = {"經度", "经度", "lon", "Longitude", "longitude", "X"}, {"緯度", "纬度", "lat", "Latitude", "latitude", "Y"}
@@ -134,7 +142,7 @@ def test_gcj02_boundaries_move_and_come_back(name: str, file: str, cities: Citie
         given, kept = shapely.get_coordinates(drawn), shapely.get_coordinates(shapely.from_wkb(bytes(stored[str(code)])))  # type: ignore[call-overload]
         metres = np.asarray(EARTH.inv(given[:, 0], given[:, 1], kept[:, 0], kept[:, 1])[2])
         assert metres.min() > 300 and metres.max() < 700
-        back = np.array([(place.lon, place.lat) for place in (prcoords.wgs_gcj((y, x)) for x, y in kept[::50])])
+        back = np.column_stack(gcj02_of(kept[::50, 0], kept[::50, 1]))
         apart = np.asarray(EARTH.inv(given[::50, 0], given[::50, 1], back[:, 0], back[:, 1])[2])
         assert apart.max() < 0.1
 
