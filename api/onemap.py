@@ -14,6 +14,7 @@ from api.dependencies import (
     Connect,
     ReaderDep,
     RegistryDep,
+    SettingsDep,
     StrictQuery,
     Text,
     all_cities,
@@ -28,7 +29,7 @@ from layers.model import Domain, Layer
 from layers.style import legend
 from spatial.cities import City
 from spatial.crs import metric_title
-from spatial.features import Selection, near, summaries
+from spatial.features import Selection, Summary, near, summaries
 
 __all__ = ["describe_city", "router"]
 
@@ -66,22 +67,21 @@ def describe_city(city: City) -> dict[str, Any]:
 
 
 @router.get("/layers")
-async def get_layers(registry: RegistryDep, actor: ReaderDep, connect: Connect, query: Annotated[CityQuery, Query()]) -> dict[str, Any]:
+async def get_layers(
+    registry: RegistryDep, actor: ReaderDep, settings: SettingsDep, connect: Connect, query: Annotated[CityQuery, Query()]
+) -> dict[str, Any]:
     """Answers the layer tree with fields, domains, legends, counts and extents."""
     layers = visible_layers(registry, actor)
     async with connect.queries() as connection:
         city = await one_city(connection, query.city)
-        question = summaries(layers, city.id if city else None)
-        rows = await (await connection.execute(question.statement, question.params)).fetchall()
-    found = {row[0]: row for row in rows}
+        found = await summaries(connection, layers, city, settings.exact_count_limit)
     return {
         "groups": [{"id": group.id, "title": group.title.model_dump()} for group in registry.groups],
         "layers": [_describe_layer(layer, city, found[layer.id]) for layer in layers],
     }
 
 
-def _describe_layer(layer: Layer, city: City | None, summary: tuple[Any, ...]) -> dict[str, Any]:
-    bbox = [float(number) for number in summary[3:7]] if summary[3] is not None else None
+def _describe_layer(layer: Layer, city: City | None, summary: Summary) -> dict[str, Any]:
     fields = [
         {
             "key": key, "title": field.title.model_dump(), "type": field.type, "unit": field.unit, "domain": field.domain,
@@ -112,9 +112,10 @@ def _describe_layer(layer: Layer, city: City | None, summary: tuple[Any, ...]) -
         "fields": fields,
         "domains": {key: _values(domain, city) for key, domain in layer.domains.items()},
         "legend": legend(layer),
-        "count": summary[1],
-        "unplaced": summary[2],
-        "bbox": bbox,
+        "count": summary.rows.rows,
+        "exact": summary.rows.exact,
+        "unplaced": summary.unplaced,
+        "bbox": list(summary.bbox) if summary.bbox is not None else None,
     }
 
 

@@ -95,9 +95,10 @@ def make_sample(
             remove_raster_files(rasters, load.written)
             raise
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        report("整理统计信息 analysing")
+        # counts read the index alone only where VACUUM has marked the pages: the city page of L 1 s, else more than 10 s
+        report("整理统计信息 vacuuming and analysing")
         for name in made.rows:
-            connection.execute(text(f"ANALYZE {_table(registry, name)}"))
+            connection.execute(text(f"VACUUM (ANALYZE) {_table(registry, name)}"))
     return made
 
 

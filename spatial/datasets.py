@@ -79,11 +79,11 @@ FIELDS = (
     "read", "written", "refused", "set_aside", "repaired", "path", "seconds",
 )  # fmt: skip
 INSERT = f"""
-    INSERT INTO wanmi.dataset (city, key, {", ".join(FIELDS)}, metadata, extent)
-    VALUES (:city, :key, {", ".join(":" + name for name in FIELDS)}, CAST(:metadata AS jsonb),
+    INSERT INTO wanmi.dataset (city, key, {", ".join(FIELDS)}, metadata, loaded_at, extent)
+    VALUES (:city, :key, {", ".join(":" + name for name in FIELDS)}, CAST(:metadata AS jsonb), clock_timestamp(),
             ST_MakeEnvelope(CAST(:west AS float8), CAST(:south AS float8), CAST(:east AS float8), CAST(:north AS float8), 4490))
     ON CONFLICT (city, key) DO UPDATE SET ({", ".join(FIELDS)}, metadata, extent, loaded_at)
-      = ROW ({", ".join("EXCLUDED." + name for name in FIELDS)}, EXCLUDED.metadata, EXCLUDED.extent, now())
+      = ROW ({", ".join("EXCLUDED." + name for name in FIELDS)}, EXCLUDED.metadata, EXCLUDED.extent, EXCLUDED.loaded_at)
     RETURNING id
 """
 SELECT = f"""

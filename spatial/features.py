@@ -15,9 +15,12 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
 from layers.model import Layer
+from spatial.cities import City
 from spatial.tables import LAYER_SCHEMA, STORAGE_SRID
 
-__all__ = ["BBox", "Count", "Query", "Selection", "count", "group_counts", "item", "items", "near", "summaries", "table_of", "where"]
+__all__ = [
+    "BBox", "Count", "Query", "Selection", "Summary", "count", "group_counts", "item", "items", "near", "summaries", "table_of", "where",
+]  # fmt: skip
 
 BBox = tuple[float, float, float, float]
 Params = dict[str, Any]
@@ -51,6 +54,15 @@ class Count:
 
     rows: int
     exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the layer tree says of a layer: rows, rows without a place, extent in degrees (None when nothing has a place)."""
+
+    rows: Count
+    unplaced: int
+    bbox: BBox | None
 
 
 def table_of(layer: Layer) -> sql.Identifier:
@@ -155,14 +167,43 @@ def group_counts(layer: Layer, selection: Selection, by: str | None) -> Query:
     return Query(statement, params)
 
 
-def summaries(layers: Sequence[Layer], city: int | None) -> Query:
-    """Returns the statement for the layer tree: (layer id, rows, rows without place, west, south, east, north)."""
+async def summaries(
+    connection: AsyncConnection[TupleRow], layers: Sequence[Layer], city: City | None, exact_limit: int
+) -> dict[str, Summary]:
+    """Returns rows and extent of each layer, by layer id, for one city or for all.
+
+    Up to the limit rows are counted and their extent is read; beyond it the number is the planner's and the extent the city's
+    envelope, so that a city of forty million rows still has its layer tree within a second or two.
+    """
     clause = sql.SQL("WHERE city = %(city)s") if city is not None else sql.SQL("")
     parts = [
         sql.SQL(
-            "SELECT {id}, n, n - placed, ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM "
-            "(SELECT count(*) AS n, count(geom) AS placed, ST_Extent(geom) AS e FROM {table} {clause}) t"
+            "SELECT {id}, n, n - placed, ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM (SELECT count(*) AS n, "
+            "count(geom) AS placed, ST_Extent(geom) AS e FROM (SELECT geom FROM {table} {clause} LIMIT %(cap)s) part) t"
         ).format(id=sql.Literal(layer.id), table=table_of(layer), clause=clause)
         for layer in layers
     ]
-    return Query(sql.SQL(" UNION ALL ").join(parts), {"city": city})
+    if not parts:
+        return {}
+    params = {"city": city.id if city is not None else None, "cap": exact_limit + 1}
+    rows = await (await connection.execute(sql.SQL(" UNION ALL ").join(parts), params)).fetchall()
+    found = {}
+    by_id = {layer.id: layer for layer in layers}
+    for key, number, unplaced, west, south, east, north in rows:
+        if number <= exact_limit:
+            box = (float(west), float(south), float(east), float(north)) if west is not None else None
+            found[key] = Summary(Count(number, exact=True), unplaced, box)
+        else:
+            found[key] = await _large(connection, by_id[key], city, exact_limit)
+    return found
+
+
+async def _large(connection: AsyncConnection[TupleRow], layer: Layer, city: City | None, exact_limit: int) -> Summary:
+    """Returns the summary of a layer with more rows than are counted."""
+    rows = await count(connection, layer, Selection(city=city.id if city is not None else None), exact_limit)
+    if not layer.geometry_optional:
+        return Summary(rows, 0, city.bbox if city is not None else None)
+    condition, params = where(layer, Selection(city=city.id if city is not None else None))
+    homeless = sql.SQL("SELECT count(*) FROM {table} WHERE {condition} AND geom IS NULL").format(table=table_of(layer), condition=condition)
+    row = await (await connection.execute(homeless, params)).fetchone()
+    return Summary(rows, int(row[0]) if row else 0, city.bbox if city is not None else None)

@@ -181,6 +181,8 @@ def _add_indexes(layer: Layer, table: Table) -> None:
     add("geom3857", table.c.geom3857, postgresql_using="gist")
     add("area", table.c.city, table.c.area, postgresql_ops={"area": "text_pattern_ops"})
     add("page", table.c.city, table.c.id)
+    if layer.geometry_optional:
+        add("unplaced", table.c.city, table.c.id, postgresql_where=text("geom IS NULL"))
     if layer.time is not None:
         add("time", table.c.city, table.c[layer.time])
     for key, field in layer.fields.items():

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from api.dependencies import CityQuery, Connect, LayerDep, OpenDep, ReaderDep, RegistryDep, one_city, visible_layers
+from api.dependencies import CityQuery, Connect, LayerDep, OpenDep, ReaderDep, RegistryDep, SettingsDep, one_city, visible_layers
 from api.links import GEOJSON, link, url
 from layers.model import Layer
 from spatial.features import summaries
@@ -52,11 +52,16 @@ async def conformance(_: OpenDep) -> dict[str, list[str]]:
 
 @router.get("/collections")
 async def collections(
-    request: Request, registry: RegistryDep, actor: ReaderDep, connect: Connect, query: Annotated[CityQuery, Query()]
+    request: Request,
+    registry: RegistryDep,
+    actor: ReaderDep,
+    settings: SettingsDep,
+    connect: Connect,
+    query: Annotated[CityQuery, Query()],
 ) -> dict[str, Any]:
     """Answers the collections with their extents."""
     layers = visible_layers(registry, actor)
-    found = await _extents(connect, layers, query.city)
+    found = await _extents(connect, layers, query.city, settings.exact_count_limit)
     return {
         "links": [link(url(request, "ogc", "collections"), "self")],
         "collections": [describe(request, layer, found.get(layer.id)) for layer in layers],
@@ -64,18 +69,19 @@ async def collections(
 
 
 @router.get("/collections/{layer}")
-async def collection(request: Request, layer: LayerDep, connect: Connect, query: Annotated[CityQuery, Query()]) -> dict[str, Any]:
+async def collection(
+    request: Request, layer: LayerDep, settings: SettingsDep, connect: Connect, query: Annotated[CityQuery, Query()]
+) -> dict[str, Any]:
     """Answers one collection."""
-    found = await _extents(connect, [layer], query.city)
+    found = await _extents(connect, [layer], query.city, settings.exact_count_limit)
     return describe(request, layer, found.get(layer.id))
 
 
-async def _extents(connect: Connect, layers: list[Layer], city_key: str | None) -> dict[str, list[float]]:
+async def _extents(connect: Connect, layers: list[Layer], city_key: str | None, limit: int) -> dict[str, list[float]]:
     async with connect.queries() as connection:
         city = await one_city(connection, city_key)
-        query = summaries(layers, city.id if city else None)
-        rows = await (await connection.execute(query.statement, query.params)).fetchall()
-    return {row[0]: [float(number) for number in row[3:7]] for row in rows if row[3] is not None}
+        found = await summaries(connection, layers, city, limit)
+    return {key: list(summary.bbox) for key, summary in found.items() if summary.bbox is not None}
 
 
 def describe(request: Request, layer: Layer, bbox: list[float] | None) -> dict[str, Any]:

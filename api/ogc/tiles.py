@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import CityQuery, Connect, LayerDep, ReaderDep, one_city
+from api.dependencies import CityQuery, Connect, LayerDep, ReaderDep, SettingsDep, one_city
 from api.errors import not_found
 from api.links import link, url
 from layers.model import Layer
@@ -44,14 +44,11 @@ def tilejson(request: Request, layer: Layer, city: str | None, bounds: tuple[flo
     }
 
 
-async def _bounds(connect: Connect, layer: Layer, key: str | None) -> tuple[float, float, float, float]:
+async def _bounds(connect: Connect, layer: Layer, key: str | None, limit: int) -> tuple[float, float, float, float]:
     async with connect.queries() as connection:
         city = await one_city(connection, key)
-        query = summaries([layer], city.id if city else None)
-        row = await (await connection.execute(query.statement, query.params)).fetchone()
-    if row is None or row[3] is None:
-        return WHOLE_WORLD
-    return float(row[3]), float(row[4]), float(row[5]), float(row[6])
+        found = await summaries(connection, [layer], city, limit)
+    return found[layer.id].bbox or WHOLE_WORLD
 
 
 @router.get("/ogc/tileMatrixSets")
@@ -97,11 +94,16 @@ def _tileset(request: Request, layer: Layer, name: str, city: str | None) -> dic
 
 @router.get("/ogc/collections/{layer}/tiles/{grid_name}")
 async def tileset(
-    request: Request, layer: LayerDep, grid_name: str, connect: Connect, query: Annotated[TilesetQuery, Query()]
+    request: Request,
+    layer: LayerDep,
+    grid_name: str,
+    settings: SettingsDep,
+    connect: Connect,
+    query: Annotated[TilesetQuery, Query()],
 ) -> dict[str, Any]:
     """Answers one tileset, or its TileJSON."""
     _served(grid_name)
-    bounds = await _bounds(connect, layer, query.city)
+    bounds = await _bounds(connect, layer, query.city, settings.exact_count_limit)
     if query.f == "tilejson":
         return tilejson(request, layer, query.city, bounds)
     document = _tileset(request, layer, grid_name, query.city)

@@ -185,3 +185,24 @@ def test_an_estimate_says_that_it_is_one(hurried: TestClient, registry: Registry
     assert answer["totals"]["exact"] is False
     (town,) = (city for city in get(hurried, "/api/cities/figures")["cities"] if city["key"] == "town")
     assert [layer["id"] for layer in town["layers"] if not layer["exact"]] == [address["id"]]
+
+
+def test_the_layer_tree_estimates_what_is_too_large_to_count(hurried: TestClient, registry: Registry, loaded: Town) -> None:
+    tree = {layer["id"]: layer for layer in get(hurried, "/api/layers?city=town")["layers"]}
+    address = tree.pop(registry.by_role("address").id)
+    assert address["exact"] is False and 2500 < address["count"] < 3500
+    assert address["unplaced"] == 0 and tuple(address["bbox"]) == loaded.city.bbox, "the city's envelope stands for the extent"
+    assert all(layer["exact"] for layer in tree.values())
+    component = tree[registry.by_role("component").id]
+    assert component["count"] == COMPONENTS
+    assert component["bbox"] == pytest.approx([loaded.lon.min(), loaded.lat.min(), loaded.lon.max(), loaded.lat.max()])
+    tiles = get(hurried, f"/ogc/collections/{address['id']}/tiles/WebMercatorQuad?city=town&f=tilejson")
+    assert tuple(tiles["bounds"]) == loaded.city.bbox
+
+
+def test_unplaced_rows_are_found_by_an_index(hurried: TestClient, engine: Engine, loaded: Town, registry: Registry) -> None:
+    address = registry.by_role("address").id
+    question = text(f'EXPLAIN SELECT count(*) FROM layer."{address}" WHERE city = {loaded.city.id} AND geom IS NULL')
+    with engine.connect() as connection:
+        plan = connection.scalars(question).all()
+    assert any(f"ix_{address}_unplaced" in line for line in plan), plan

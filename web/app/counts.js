@@ -1,6 +1,7 @@
 /** Counts by legend value, read for open legends and wherever values are off; what is shown of a layer follows from them. */
 import * as api from "./api.js";
-import { formatNumber } from "./format.js";
+import { formatCount, formatNumber } from "./format.js";
+import { lang } from "./i18n.js";
 import { resource } from "./resource.js";
 import { hide } from "./state.js";
 import { hiddenValues, shownValues } from "./legend.js";
@@ -69,4 +70,4 @@ export const countOr = (layer, value) =>
   (value !== null && value !== undefined ? formatNumber(value, 0) : countsOf(layer)?.state.value.status === "failed" ? "—" : "…");
 
 /** `54 / 30,000`, or the total alone while all is on. @param {LayerInfo} layer */
-export const countText = (layer) => (isFiltered(layer) ? `${countOr(layer, shownCount(layer))} / ` : "") + formatNumber(layer.count, 0);
+export const countText = (layer) => (isFiltered(layer) ? `${countOr(layer, shownCount(layer))} / ` : "") + formatCount(layer.count, layer.exact, lang.value);

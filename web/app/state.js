@@ -31,6 +31,7 @@ import { decode, encode, sameButView } from "./url.js";
  * @property {Record<string, import("./format.js").DomainValue[]>} domains
  * @property {LegendEntry[]} legend
  * @property {number} count
+ * @property {boolean} exact  false = the count is an estimate
  * @property {number} unplaced
  * @property {[number, number, number, number]|null} bbox
  * @typedef {{key: string, title: Title, prefix: string, profile: string, profile_title: Title, bbox: [number, number, number, number], metric_srid: number,

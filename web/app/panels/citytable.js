@@ -39,12 +39,12 @@ const layerOf = (/** @type {Entry} */ entry) => (entry.kind === "layer" && entry
 /** Where the rows lie; a layer without a dataset has the extent that the tree knows. @param {Entry} entry @returns {Bbox|null} */
 const extentOf = (entry) => entry.dataset?.extent ?? layerOf(entry)?.bbox ?? null;
 
-/** The tree has counted every row: its number stands where the page has but an estimate. @param {Entry} entry */
+/** Rows of the layer: counted, by the page or by the tree; else an estimate that says so. @param {Entry} entry */
 function countOf(entry) {
   if (!entry.holding) return null;
   const { rows, exact } = entry.holding;
-  const known = exact ? undefined : layerOf(entry)?.count;
-  return known === undefined ? { rows, exact } : { rows: known, exact: true };
+  const layer = layerOf(entry);
+  return exact || !layer?.exact ? { rows, exact } : { rows: layer.count, exact: true };
 }
 
 /** Shows a dataset on the map. @param {Entry} entry @param {Bbox} extent */
