@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,10 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from spatial.cluster import Cluster, ClusterError
+from spatial.dump import last_dump
+from spatial.manifest import MANIFEST_FILE
 from spatial.passwords import SECRETS_FILE
+from spatial.place import state_folder
 from spatial.prepare import PrepareError, Server, check_text, check_versions, connect, look
 from spatial.settings import Settings
 from spatial.tuning import MB
@@ -33,6 +37,7 @@ PYTHONS = ((3, 11), (3, 14))
 FULL_MB = 64
 CLOCK_SECONDS = 5
 DAY = 86_400
+DUMP_AGE = timedelta(hours=25)  # a nightly dump may come an hour late
 PREPARE = (
     "请管理员运行 `wanmi db prepare --print` 给出的 SQL",
     "have the administrator run `wanmi db prepare --print`",
@@ -69,7 +74,7 @@ def examine(settings: Settings, hooks: Iterable[Hook] = ()) -> list[Finding]:
         settings: which database, folder and port.
         hooks: more checks of a prepared database, given the owner's connection (e.g. the migration head).
     """
-    findings = list(examine_machine(settings))
+    findings = [*examine_machine(settings), _dumped(state_folder(settings.state_dir))]
     if settings.database_url is not None:
         return findings + list(examine_database(settings.database_url.get_secret_value(), hooks))
     cluster = Cluster.for_settings(settings)
@@ -164,6 +169,22 @@ def _secrets(path: Path) -> Finding:
         f"chmod 600 '{path}'",
         f"chmod 600 '{path}'",
     )
+
+
+def _dumped(state: Path) -> Finding:
+    """Reads when the last dump was made, and looks whether it is still there."""
+    name = ("备份", "dump")
+    remedy = ("运行 ./wanmi db dump 目录", "run ./wanmi db dump FOLDER")
+    last = last_dump(state)
+    if last is None:
+        return Finding("dump", *name, "warn", "从未备份", "none was ever made", *remedy)
+    zh = f"{last.at.astimezone():%Y-%m-%d %H:%M}，{last.rows} 行，{last.folder}"
+    en = f"{last.at.astimezone():%Y-%m-%d %H:%M}, {last.rows} rows, {last.folder}"
+    if not (last.folder / MANIFEST_FILE).is_file():
+        return Finding("dump", *name, "warn", f"{zh}（现已不在）", f"{en} (no longer there)", *remedy)
+    if datetime.now(UTC) - last.at > DUMP_AGE:
+        return Finding("dump", *name, "warn", f"{zh}（超过一天）", f"{en} (more than a day ago)", *remedy)
+    return Finding("dump", *name, "ok", zh, en)
 
 
 def _port(host: str, port: int) -> Finding:

@@ -25,6 +25,7 @@ __all__ = [
     "StartFailed",
     "StateUnusable",
     "find_programs",
+    "program_folders",
     "run_as",
 ]
 
@@ -158,7 +159,7 @@ def find_programs(folders: Iterable[Path] | None = None, *, major: int | None = 
         PostgresMissing: none of the version is installed.
         PostgisMissing: there is one, without PostGIS or with one too old.
     """
-    found = [programs for folder in (_folders() if folders is None else folders) if (programs := _look(folder))]
+    found = [programs for folder in (program_folders() if folders is None else folders) if (programs := _look(folder))]
     fitting = [one for one in found if (one.major == major if major else one.major >= MINIMUM_POSTGRES)]
     if not fitting:
         raise _postgres_missing(found, major)
@@ -193,7 +194,7 @@ def _postgres_missing(found: Sequence[Programs], major: int | None) -> PostgresM
     )
 
 
-def _folders() -> list[Path]:
+def program_folders() -> list[Path]:
     """Lists where distributions put the programs; ``WANMI_POSTGRES`` names the folder outright."""
     named = os.environ.get("WANMI_POSTGRES")
     if named:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -51,6 +51,13 @@ class Settings(BaseSettings):
     query_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = Field(10.0, description="longest query of a page of features")
     exact_count_limit: Annotated[int, Field(ge=1000)] = Field(
         1_000_000, description="rows up to which numberMatched is counted; above it is estimated"
+    )
+    security_profile: Literal["mlps2", "asvs"] = Field("mlps2", description="rules for passwords, lock-out and sessions")
+    admin_password: SecretStr | None = Field(
+        None, description="first start: password of the three administrators; unset = one-time passwords, printed once"
+    )
+    demo_password: SecretStr | None = Field(
+        None, description="first start with the sample city: password of its three users; unset = one-time passwords, printed once"
     )
     minimum_free_mb: Annotated[int, Field(ge=0)] = Field(2048, description="free disk space that set-up asks for, in MB")
 

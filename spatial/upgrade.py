@@ -23,7 +23,7 @@ from layers.stream import Stream
 from spatial.streams import STREAM_SCHEMA, stream_tables
 from spatial.tables import CORE_SCHEMA, LAYER_SCHEMA, layer_tables
 
-__all__ = ["UpgradePlan", "UpgradeRefused", "head_revision", "pending", "plan_tables", "upgrade"]
+__all__ = ["UpgradePlan", "UpgradeRefused", "head_revision", "pending", "plan_tables", "scripts", "upgrade"]
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 APP_ROLE = "wanmi_app"
@@ -86,10 +86,15 @@ def pending(engine: Engine, registry: Registry) -> list[str]:
 
 def head_revision() -> str:
     """Returns the newest migration that this version of the house knows."""
-    head = ScriptDirectory(str(resources.files("spatial").joinpath("migrations"))).get_current_head()
+    head = scripts().get_current_head()
     if head is None:
         raise RuntimeError("no migrations in the package")
     return head
+
+
+def scripts() -> ScriptDirectory:
+    """Returns the migrations that this version of the house knows."""
+    return ScriptDirectory(str(resources.files("spatial").joinpath("migrations")))
 
 
 def _alembic(connection: Connection) -> Config:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import cities, database, imports, recipes, samples, server
+from api.cli import cities, database, imports, recipes, samples, server, users
 from grid_coding.errors import BilingualError
 
 __all__ = ["app", "main"]
@@ -24,6 +24,7 @@ app.command("doctor")(server.doctor)
 app.add_typer(database.app, name="db")
 app.add_typer(cities.app, name="city")
 app.add_typer(samples.app, name="sample")
+app.add_typer(users.app, name="user")
 app.command("import")(imports.import_file)
 app.command("recipes")(recipes.list_recipes)
 

@@ -1,4 +1,4 @@
-"""``wanmi db``: upgrade, the administrator's SQL, connection strings."""
+"""``wanmi db``: upgrade, the administrator's SQL, connection strings; dump and restore are next door."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from api.cli import backup
 from api.cli.house import open_house
 from spatial.cluster import Cluster
 from spatial.prepare import prepare_sql
@@ -15,6 +16,8 @@ from spatial.upgrade import upgrade
 __all__ = ["app"]
 
 app = typer.Typer(help="数据库 / database", no_args_is_help=True)
+app.command("dump")(backup.dump_database)
+app.command("restore")(backup.restore_database)
 
 
 @app.command("upgrade")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg2
@@ -105,6 +107,22 @@ def test_open_passwords_and_a_full_disk_are_seen(state: Path) -> None:
     found = by_key(examine(settings(state, minimum_free_mb=10**9)))
     assert found["secrets"].state == "fail" and "chmod 600" in found["secrets"].remedy_en
     assert found["disk"].state == "warn"
+
+
+def test_the_last_dump_is_told_until_it_is_old_or_gone(state: Path) -> None:
+    assert by_key(examine(settings(state)))["dump"].state == "warn"
+    (state / "night").mkdir()
+    (state / "night" / "manifest.json").write_text("{}")
+
+    def remembered(hours: int) -> Finding:
+        at = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+        (state / "last-dump.json").write_text(json.dumps({"at": at, "folder": str(state / "night"), "rows": 7}))
+        return by_key(examine(settings(state)))["dump"]
+
+    assert remembered(24).state == "ok" and "7 rows" in remembered(1).en
+    assert remembered(26).state == "warn" and "more than a day" in remembered(26).en
+    (state / "night" / "manifest.json").unlink()
+    assert remembered(1).state == "warn" and "no longer there" in remembered(1).en
 
 
 def test_a_taken_port_is_seen(state: Path) -> None:
