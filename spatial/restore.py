@@ -63,6 +63,10 @@ class PrivateServer:
     folder: Path
 
 
+# Tables whose rows come with the schema: an upgraded but empty database holds nothing.
+OF_THE_SCHEMA = ("wanmi.alembic_version", "account.guard")
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What a database and its raster folder hold and a restore would replace."""
@@ -179,7 +183,7 @@ def held_by(dsn: str | None, rasters: Path) -> Held:
     connection = connect(dsn)
     try:
         names = schemas(connection)
-        rows = sum(number for table, number in count_rows(connection, names).items() if table != "wanmi.alembic_version")
+        rows = sum(number for table, number in count_rows(connection, names).items() if table not in OF_THE_SCHEMA)
         known = scalar(connection, "SELECT to_regclass('wanmi.city')") is not None
         found = scalar(connection, "SELECT array_agg(title_zh || ' ' || title_en ORDER BY id) FROM wanmi.city") if known else None
         return Held(tuple(found or ()), rows, files)

@@ -69,7 +69,7 @@ def test_the_manifest_tells_versions_rows_and_files(made: Path, source: str, ras
     connection.close()
     assert manifest.rows["layer.component"] == 910 and manifest.rows["stream.sensor_value"] == READINGS
     assert (manifest.migration, manifest.product) == (head_revision(), PRODUCT)
-    assert manifest.postgres and manifest.postgis and manifest.schemas == ("layer", "stream", "wanmi")
+    assert manifest.postgres and manifest.postgis and manifest.schemas == ("account", "layer", "stream", "wanmi")
     found = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
     assert found == {*manifest.files, "manifest.json"} and f"rasters/{RASTER}" in found
     assert (made / "rasters" / RASTER).read_bytes() == (rasters / RASTER).read_bytes()
