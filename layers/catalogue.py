@@ -67,17 +67,6 @@ class Registry:
                 return layer
         raise KeyError(role)
 
-    def stream_by_role(self, role: str) -> Stream:
-        """Returns the stream that plays a role.
-
-        Raises:
-            KeyError: no stream plays it.
-        """
-        for stream in self.streams.values():
-            if stream.role == role:
-                return stream
-        raise KeyError(role)
-
     def has_role(self, role: str) -> bool:
         """True when a layer plays the role."""
         return any(layer.role == role for layer in self)

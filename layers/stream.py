@@ -7,7 +7,7 @@ editing. So it has no feature ids, tiles or collection; it belongs to a layer (a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -37,7 +37,6 @@ class Stream(Strict):
     series: Identifier
     of: Identifier | None = None
     sensitivity: Sensitivity = "internal"
-    keep_months: Annotated[int, Field(ge=1, le=1200)] | None = Field(None, description="older partitions may be dropped")
     fields: Mapping[Identifier, Attribute]
     domains: Mapping[Identifier, Domain] = Field(default_factory=dict)
 

@@ -15,11 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
 from spatial.cities import City
 
-__all__ = ["Dataset", "DatasetKind", "datasets", "raster_files", "record_dataset", "remove_raster_files"]
+__all__ = ["Dataset", "DatasetKind", "dataset_from_row", "datasets", "raster_files", "record_dataset", "remove_raster_files"]
 
 DatasetKind = Literal["layer", "stream", "raster"]
 
@@ -96,12 +96,13 @@ SELECT = f"""
 
 def datasets(connection: Connection, city: City) -> list[Dataset]:
     """Returns the datasets of a city in the order they were first loaded."""
-    found = []
-    for row in connection.execute(text(SELECT), {"city": city.id}).mappings():
-        values = dict(row)
-        extent = tuple(values["extent"]) if values["extent"] is not None else None
-        found.append(Dataset(**{**values, "files": tuple(values["files"]), "extent": extent}))
-    return found
+    return [dataset_from_row(row) for row in connection.execute(text(SELECT), {"city": city.id}).mappings()]
+
+
+def dataset_from_row(row: RowMapping | Mapping[str, Any]) -> Dataset:
+    """Builds a dataset from a row of ``SELECT``."""
+    extent = tuple(row["extent"]) if row["extent"] is not None else None
+    return Dataset(**{**row, "files": tuple(row["files"]), "extent": extent})
 
 
 def raster_files(connection: Connection, city: City) -> list[str]:

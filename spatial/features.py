@@ -19,7 +19,8 @@ from spatial.cities import City
 from spatial.tables import LAYER_SCHEMA, STORAGE_SRID
 
 __all__ = [
-    "BBox", "Count", "Query", "Selection", "Summary", "count", "group_counts", "item", "items", "near", "summaries", "table_of", "where",
+    "BBox", "Count", "Query", "Selection", "Summary", "count", "group_counts", "item", "items", "near", "settled", "summaries",
+    "table_of", "where",
 ]  # fmt: skip
 
 BBox = tuple[float, float, float, float]
@@ -149,9 +150,23 @@ async def count(connection: AsyncConnection[TupleRow], layer: Layer, selection: 
     )
     row = await (await connection.execute(counted, {**params, "cap": exact_limit + 1})).fetchone()
     rows = int(row[0]) if row else 0
+    return await settled(connection, table_of(layer), condition, params, rows, exact_limit)
+
+
+async def settled(
+    connection: AsyncConnection[TupleRow], table: sql.Identifier, condition: sql.Composable, params: Params, rows: int, exact_limit: int
+) -> Count:
+    """Takes a number of rows as it is up to the limit; beyond it asks the planner, whose statistics are those of the last ANALYZE.
+
+    Args:
+        connection: of the serving role.
+        table: whose rows were counted, with what ``condition`` and ``params``.
+        rows: what was counted, at most one above the limit.
+        exact_limit: rows up to which numbers are exact.
+    """
     if rows <= exact_limit:
         return Count(rows, exact=True)
-    explained = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {table} WHERE {condition}").format(table=table_of(layer), condition=condition)
+    explained = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {table} WHERE {condition}").format(table=table, condition=condition)
     plan = await (await connection.execute(explained, params)).fetchone()
     estimate = int(plan[0][0]["Plan"]["Plan Rows"]) if plan else rows
     return Count(max(estimate, rows), exact=False)
@@ -194,16 +209,16 @@ async def summaries(
             box = (float(west), float(south), float(east), float(north)) if west is not None else None
             found[key] = Summary(Count(number, exact=True), unplaced, box)
         else:
-            found[key] = await _large(connection, by_id[key], city, exact_limit)
+            found[key] = await _large(connection, by_id[key], city, number, exact_limit)
     return found
 
 
-async def _large(connection: AsyncConnection[TupleRow], layer: Layer, city: City | None, exact_limit: int) -> Summary:
+async def _large(connection: AsyncConnection[TupleRow], layer: Layer, city: City | None, counted: int, exact_limit: int) -> Summary:
     """Returns the summary of a layer with more rows than are counted."""
-    rows = await count(connection, layer, Selection(city=city.id if city is not None else None), exact_limit)
+    condition, params = where(layer, Selection(city=city.id if city is not None else None))
+    rows = await settled(connection, table_of(layer), condition, params, counted, exact_limit)
     if not layer.geometry_optional:
         return Summary(rows, 0, city.bbox if city is not None else None)
-    condition, params = where(layer, Selection(city=city.id if city is not None else None))
     homeless = sql.SQL("SELECT count(*) FROM {table} WHERE {condition} AND geom IS NULL").format(table=table_of(layer), condition=condition)
     row = await (await connection.execute(homeless, params)).fetchone()
     return Summary(rows, int(row[0]) if row else 0, city.bbox if city is not None else None)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow, dict_row
@@ -20,8 +19,8 @@ from layers.catalogue import Registry
 from layers.model import Layer
 from layers.stream import Stream
 from spatial.cities import City
-from spatial.datasets import SELECT, Dataset
-from spatial.features import Count
+from spatial.datasets import SELECT, Dataset, dataset_from_row
+from spatial.features import Count, settled
 from spatial.streams import STREAM_SCHEMA
 from spatial.tables import LAYER_SCHEMA
 
@@ -85,8 +84,8 @@ async def holdings(
     for city, source in sources:
         total, unplaced, first, last = found[city.id, source.id]
         answer[city.id, source.id] = Holding(
-            await _settled(connection, source, _condition(city), total, limit),
-            await _settled(connection, source, _condition(city, unplaced=True), unplaced, limit),
+            await settled(connection, _table(source), _condition(city), {}, total, limit),
+            await settled(connection, _table(source), _condition(city, unplaced=True), {}, unplaced, limit),
             first,
             last,
         )
@@ -117,18 +116,6 @@ def _counted(city: City, source: Layer | Stream, limit: int) -> sql.Composed:
         first=moment("min"),
         last=moment("max"),
     )
-
-
-async def _settled(
-    connection: AsyncConnection[TupleRow], source: Layer | Stream, condition: sql.Composable, rows: int, limit: int
-) -> Count:
-    """Takes a number as it is up to the limit; beyond it asks the planner, whose statistics are those of the last ANALYZE."""
-    if rows <= limit:
-        return Count(rows, exact=True)
-    explained = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {table} WHERE {condition}").format(table=_table(source), condition=condition)
-    plan = await (await connection.execute(explained)).fetchone()
-    estimate = int(plan[0][0]["Plan"]["Plan Rows"]) if plan else rows
-    return Count(max(estimate, rows), exact=False)
 
 
 def _condition(city: City, *, unplaced: bool = False) -> sql.Composed:
@@ -167,9 +154,4 @@ async def city_datasets(connection: AsyncConnection[TupleRow], city: City) -> li
     statement = str(text(SELECT).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(statement.encode(), {"city": city.id})
-        return [_dataset(row) for row in await cursor.fetchall()]
-
-
-def _dataset(row: Mapping[str, Any]) -> Dataset:
-    extent = tuple(row["extent"]) if row["extent"] is not None else None
-    return Dataset(**{**row, "files": tuple(row["files"]), "extent": extent})
+        return [dataset_from_row(row) for row in await cursor.fetchall()]

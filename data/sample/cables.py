@@ -1,13 +1,11 @@
 """Heat, power and telecom under the main streets, and what is left of the combined sewers in the old core.
 
 Heat runs as a tree from its plant, ducts of power and telecom as meshes with chambers between the crossings. Each kind keeps its
-own distance from the middle of the street, so that no two trades lie upon each other; a kind that the town's pipe book holds
-already is left out here.
+own distance from the middle of the street, so that no two trades lie upon each other.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +17,7 @@ from data.sample.components import beside
 from data.sample.drainage import MANAGER
 from data.sample.flow import outlets_of, summed_downstream
 from data.sample.lowland import ground_level, water_level
+from data.sample.pipes import ways
 from data.sample.planar import Geometries, Integers
 from data.sample.rows_things import chunked
 from data.sample.terrain import CORE, Floats
@@ -84,34 +83,10 @@ class Laid:
 def cable_rows(world: World) -> Iterator[LayerTable]:
     """Pipe nodes and pipelines of heat, power and telecom, then the combined sewers with their overflow."""
     for duct, site, root in ((HEAT, PLANT_SITE, "plant"), (POWER, SUBSTATION_SITE, "plant"), (TELECOM, EXCHANGE_SITE, "junction")):
-        if duct.kind in world.size.trades:
-            continue
         pieces, first = _served(world, duct, site)
         laid = _laid(world, duct, pieces, root, first)
         yield from _duct_rows(world, duct, laid)
     yield from _sewer_rows(world)
-
-
-def _ways(world: World, pieces: Integers, root: int) -> tuple[dict[int, float], dict[int, int]]:
-    """Returns the way from each crossing to a root along some pieces, and the piece that leads towards it."""
-    nodes, length = world.roads.nodes, shapely.length(world.roads.pieces)
-    arms: dict[int, list[tuple[int, int]]] = {}
-    for piece in pieces.tolist():
-        a, b = nodes[piece].tolist()
-        arms.setdefault(a, []).append((piece, b))
-        arms.setdefault(b, []).append((piece, a))
-    way, parent = {root: 0.0}, {}
-    heap = [(0.0, root)]
-    while heap:
-        far, node = heapq.heappop(heap)
-        if far > way[node]:
-            continue
-        for piece, other in arms.get(node, ()):
-            then = far + float(length[piece])
-            if then < way.get(other, np.inf):
-                way[other], parent[other] = then, piece
-                heapq.heappush(heap, (then, other))
-    return way, parent
 
 
 def _served(world: World, duct: Duct, site: tuple[float, float]) -> tuple[Integers, int]:
@@ -122,7 +97,7 @@ def _served(world: World, duct: Duct, site: tuple[float, float]) -> tuple[Intege
     crossings = np.unique(roads.nodes[chosen])
     source = world.ground.place([site])[0]
     root = int(crossings[np.argmin(np.hypot(*(roads.places[crossings] - source).T))])
-    way, parent = _ways(world, chosen, root)
+    way, parent = ways(chosen.tolist(), roads, shapely.length(roads.pieces), [root])
     if duct.kind == "RL":
         return np.array(sorted(set(parent.values()))), root
     return chosen[np.array([int(a) in way for a in roads.nodes[chosen, 0]])], root
@@ -271,7 +246,7 @@ def _sewer_tree(world: World) -> tuple[Laid, Integers] | None:
     free = np.hypot(*(roads.places[near][:, None] - mouths[None]).transpose(2, 0, 1)).min(axis=1) > 70.0
     near = near[free] if free.any() else near
     root = int(near[np.argmin(np.hypot(*(roads.places[near] - core).T))])
-    _, parent = _ways(world, usable, root)
+    _, parent = ways(usable.tolist(), roads, shapely.length(roads.pieces), [root])
     middle = shapely.get_coordinates(shapely.line_interpolate_point(roads.pieces[usable], 0.5, normalized=True))
     lanes = usable[(grade[usable] == "lane") & (np.hypot(*(middle - core).T) < OLD_REACH)]
     taken: set[int] = set()

@@ -20,7 +20,7 @@ from data.sample.roads import Roads
 from data.sample.sizes import CitySize
 from data.sample.terrain import Floats, Ground
 
-__all__ = ["PipeBook", "make_pipes"]
+__all__ = ["LINES", "OWNERS", "SEWAGE", "STORM", "PipeBook", "make_pipes", "ways"]
 
 LEAST_DROP = 0.004
 GRAVITY_GRADES = ("arterial", "secondary", "branch", "lane")
@@ -117,7 +117,7 @@ class PipeBook:
         self.course.append([self.place[start], *bends, self.place[end]])
 
 
-def _ways(pieces: list[int], roads: Roads, length: Floats, roots: list[int]) -> tuple[dict[int, float], dict[int, int]]:
+def ways(pieces: list[int], roads: Roads, length: Floats, roots: list[int]) -> tuple[dict[int, float], dict[int, int]]:
     """Shortest ways from every crossing to the nearest root: distance, and the piece that leads towards it."""
     beside: dict[int, list[tuple[int, int]]] = {}
     for piece in pieces:
@@ -155,7 +155,7 @@ class _Gravity:
         self.step = step
         self.book, self.trade, self.roads, self.level = book, trade, roads, level
         self.length = shapely.length(roads.pieces)
-        self.distance, self.parent = _ways(usable, roads, self.length, roots)
+        self.distance, self.parent = ways(usable, roads, self.length, roots)
         self.usable = [p for p in usable if all(n in self.distance for n in roads.nodes[p].tolist())]
         self.shift = np.array([trade.aside, trade.aside * 0.6])
         self.load: dict[int, float] = {}
@@ -344,6 +344,6 @@ def make_pipes(size: CitySize, roads: Roads, waters: Waters, ground: Ground) -> 
         near = shapely.get_coordinates(shapely.shortest_line(shapely.Point(place), waters.river))[1]
         away = place + (place - near) / np.hypot(*(near - place)) * 45.0 - np.array([25.0, 0.0])
         sewage.outlet(root, "plant", (float(away[0]), float(away[1])), 0.05)
-    for trade in size.trades:
-        _pressure(book, LINES[trade], size.joint_step, roads, level)
+    for line in LINES.values():
+        _pressure(book, line, size.joint_step, roads, level)
     return book

@@ -46,7 +46,6 @@ class CitySize:
             there are door plates only.
         manhole_step: distance of manholes.
         joint_step: distance of joints and chambers on pressure pipes and ducts (0: as each trade is wont).
-        trades: kinds of pressure pipes that are laid with the gravity pipes.
         hidden: for tests, not shown to people.
     """
 
@@ -70,7 +69,6 @@ class CitySize:
     rooms: float = 0.0
     manhole_step: float = 42.0
     joint_step: float = 0.0
-    trades: tuple[str, ...] = ("JS", "RQ")
     hidden: bool = False
 
 

@@ -148,22 +148,18 @@ def test_a_bad_row_leaves_everything_as_it_was(engine: Engine, registry: Registr
 def test_a_signal_ends_a_long_statement(engine: Engine) -> None:
     # a shell starts what runs in the background with this signal ignored
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    signals = threading.Timer(0.5, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+    stopped = threading.Event()
     try:
-        check_interrupt(engine)
+        with engine.connect() as connection:
+            signals.start()
+            with pytest.raises(KeyboardInterrupt):
+                interruptible(connection, lambda: connection.execute(text("SELECT pg_sleep(600)")), stopped)
+            connection.rollback()
+            assert connection.scalar(text("SELECT 1")) == 1, "the connection is good for more"
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def check_interrupt(engine: Engine) -> None:
-    signals = threading.Timer(0.5, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
-    with engine.connect() as connection:
-        signals.start()
-        stopped = threading.Event()
-        with pytest.raises(KeyboardInterrupt):
-            interruptible(connection, lambda: connection.execute(text("SELECT pg_sleep(600)")), stopped)
-        assert stopped.is_set()
-        connection.rollback()
-        assert connection.scalar(text("SELECT 1")) == 1
+    assert stopped.is_set()
 
 
 def test_what_is_not_there_cannot_be_removed(engine: Engine, registry: Registry, tmp_path: Path) -> None:

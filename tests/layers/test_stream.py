@@ -31,10 +31,8 @@ def test_streams_stand_beside_the_layers() -> None:
     registry = load()
     assert set(registry.streams) == {"sensor_value", "patrol_track"}
     assert not set(registry.streams) & {layer.id for layer in registry}
-    values = registry.stream_by_role("sensor_value")
+    values = registry.streams["sensor_value"]
     assert registry.by_role(str(values.of)).code == "code"
-    with pytest.raises(KeyError):
-        registry.stream_by_role("sensor")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,9 @@ def test_a_broken_rule_is_named(profile: Profile, name: str, password: str, rule
     [(MLPS2, "Zheng-47"), (MLPS2, "zheng东47"), (ASVS, "kranich tafel siebzehn"), (ASVS, "春眠不觉晓处处闻啼鸟夜来风雨声")],
 )
 def test_what_the_rules_allow_is_taken(profile: Profile, password: str) -> None:
-    check_password(profile, "li", password)
+    check_password(profile, "li", password)  # does not raise
+    with pytest.raises(PasswordRefused):
+        check_password(profile, "li", password[: profile.shortest - 1])
 
 
 @given(st.sampled_from(list(PROFILES.values())), st.sampled_from(["li", "wangwei", "a1"]), PASSWORDS)

@@ -58,7 +58,8 @@ def test_an_administrator_has_no_business_role_nor_the_other_way_round(engine: E
 
 
 def test_business_roles_go_together(engine: Engine) -> None:
-    add_person(engine, "many", "dispatcher", "planner", "gis", "collector", password=None)
+    held = add_person(engine, "many", "dispatcher", "planner", "gis", "collector", password=None).roles
+    assert sorted(held) == ["collector", "dispatcher", "gis", "planner"]
 
 
 def together(engine: Engine, *works: Callable[[Connection], object]) -> list[Exception | None]:

@@ -83,12 +83,12 @@ function Facts({ city }) {
   </dl>`;
 }
 
-/** @param {{totals: Inventory["totals"]}} properties */
-function Totals({ totals }) {
+/** @param {{totals: Inventory["totals"], layers: number}} properties */
+function Totals({ totals, layers }) {
   const total = (/** @type {string} */ name, /** @type {string} */ value, /** @type {string|null} */ hint = null) => html`<li><span>${name}</span><strong>${value}</strong>${hint ? html`<small>${hint}</small>` : null}</li>`;
   return html`<ul class="totals">
     ${total(t("city_total_rows"), formatCount(totals.rows, totals.exact, lang.value), totals.unplaced ? t("city_total_unplaced", { count: formatNumber(totals.unplaced, 0) }) : t("city_total_placed"))}
-    ${total(t("city_total_layers"), `${totals.layers}`, t("city_total_of", { count: state.layers.value.length }))}
+    ${total(t("city_total_layers"), `${totals.layers}`, t("city_total_of", { count: layers }))}
     ${total(t("city_total_datasets"), `${totals.datasets}`, totals.loaded_at ? t("city_total_loaded", { time: formatMoment(totals.loaded_at) }) : null)}
   </ul>`;
 }
@@ -98,7 +98,7 @@ function About({ city, data }) {
   return html`<section class="about-city" aria-label=${t("city_about")}>
     <div class="naming"><h3>${titled(city.title)}</h3>${lang.value === "zh" && city.title.en !== city.title.zh ? html`<span class="quiet" lang="en">${city.title.en}</span>` : null}
       ${city.notice ? html`<p class="chip"><${Icon} name="info" size=${13} /><span>${titled(city.notice)}</span></p>` : null}</div>
-    <${Facts} city=${city} /><${Totals} totals=${data.totals} />
+    <${Facts} city=${city} /><${Totals} totals=${data.totals} layers=${data.layers.length} />
   </section>`;
 }
 
