@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
-from api.dependencies import Connect, ReaderDep, RegistryDep, SettingsDep, Text, all_cities, one_city, visible_layers
+from api.dependencies import Connect, ExactnessDep, RegistryDep, RightDep, Text, all_cities, one_city, visible_layers
 from api.errors import not_found
 from api.onemap import describe_city
 from layers.catalogue import Registry
@@ -26,12 +26,12 @@ NEVER = Load(0, None)
 
 
 @router.get("/figures")
-async def get_figures(registry: RegistryDep, actor: ReaderDep, settings: SettingsDep, connect: Connect) -> dict[str, Any]:
+async def get_figures(registry: RegistryDep, right: RightDep, exactness: ExactnessDep, connect: Connect) -> dict[str, Any]:
     """Answers the key figures of every city: grids, components, cases, addresses, buildings, pipes, area, last load."""
-    layers = key_layers(visible_layers(registry, actor))
+    layers = key_layers(visible_layers(registry, right))
     async with connect.queries() as connection:
         cities = await all_cities(connection)
-        held = await holdings(connection, cities, layers, (), settings.exact_count_limit)
+        held = await holdings(connection, cities, layers, (), exactness)
         sizes, loaded = await areas(connection, registry), await loads(connection)
     return {"cities": [_figures(city, layers, held, sizes[city.id], loaded.get(city.id, NEVER)) for city in cities]}
 
@@ -50,15 +50,16 @@ def _figures(city: City, layers: Sequence[Layer], held: dict[tuple[int, str], Ho
 
 @router.get("/{key}/datasets")
 async def get_datasets(
-    registry: RegistryDep, actor: ReaderDep, settings: SettingsDep, connect: Connect, key: Annotated[Text, Path(description="city key")]
+    registry: RegistryDep, right: RightDep, exactness: ExactnessDep, connect: Connect, key: Annotated[Text, Path(description="city key")]
 ) -> dict[str, Any]:
     """Answers the datasets of a city beside what its layers and streams hold now, with totals."""
-    layers, streams = visible_layers(registry, actor), list(registry.streams.values())
+    layers = visible_layers(registry, right)
+    streams = [stream for stream in registry.streams.values() if right.may("read", stream)]
     async with connect.queries() as connection:
         city = await one_city(connection, key)
         if city is None:  # only without a key, and the path always has one
             raise not_found("没有这个城市", "there is no such city", "city", key)
-        held = await holdings(connection, [city], layers, streams, settings.exact_count_limit)
+        held = await holdings(connection, [city], layers, streams, exactness)
         known = {layer.id for layer in layers} | {stream.id for stream in streams}
         found = [item for item in await city_datasets(connection, city) if item.layer is None or item.layer in known]
     return {

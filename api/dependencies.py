@@ -11,18 +11,21 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from api.access import Action, Actor, Requires
-from api.errors import bad_request, not_found
+from api.access import STRANGER, Action, Actor, Requires
+from api.errors import ApiError, bad_request, not_found
 from layers.catalogue import Registry
 from layers.model import Layer
-from spatial.cities import SELECT, City, city_from_row
-from spatial.database import Pools
-from spatial.features import BBox
+from spatial.cities import SELECT_SEEN, City, city_from_row
+from spatial.database import Pools, acting
+from spatial.features import BBox, Exactness
+from spatial.rights.held import RightCache
+from spatial.rights.model import Right
 from spatial.settings import Settings
 
 __all__ = [
-    "CityParam", "CityQuery", "Connect", "LayerDep", "OpenDep", "ReaderDep", "RegistryDep", "SettingsDep", "StrictQuery", "Text",
-    "all_cities", "checked_text", "one_city", "parse_bbox", "visible_layer", "visible_layers",
+    "CityParam", "CityQuery", "Connect", "ExactnessDep", "LayerDep", "MeDep", "OpenDep", "ReaderDep", "RegistryDep", "RightDep", "SelfDep",
+    "SettingsDep", "StrictQuery", "Text", "all_cities", "checked_text", "editable_layer", "one_city", "parse_bbox",
+    "visible_layer", "visible_layers",
 ]  # fmt: skip
 
 MAX_TEXT = 1000
@@ -66,53 +69,104 @@ RegistryDep = Annotated[Registry, Depends(_registry)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 OpenDep = Annotated[Actor, Depends(Requires(Action.OPEN))]
 ReaderDep = Annotated[Actor, Depends(Requires(Action.READ))]
+MeDep = Annotated[Actor, Depends(Requires(Action.ME))]
+SelfDep = Annotated[Actor, Depends(Requires(Action.SELF))]
 
 
 class Connector:
-    """Hands out connections of the serving role: ``async with connect.queries() as connection``."""
+    """Hands out connections on which the right of the request's actor holds: ``async with connect.queries() as connection``."""
 
-    def __init__(self, pools: Pools) -> None:
-        self._pools = pools
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._pools: Pools = request.app.state.pools
+        self._rights: RightCache = request.app.state.rights
+
+    @property
+    def _account(self) -> int:
+        # set by the route's Requires, which may run after this object is made; without one nothing is seen
+        actor: Actor = getattr(self._request.state, "actor", STRANGER)
+        return actor.account
 
     @asynccontextmanager
     async def queries(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
         """A connection for queries."""
-        async with self._pools.queries.connection() as connection:
+        async with self._pools.queries.connection() as connection, acting(connection, self._account):
             yield connection
 
     @asynccontextmanager
     async def tiles(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
         """A connection for tiles."""
-        async with self._pools.tiles.connection() as connection:
+        async with self._pools.tiles.connection() as connection, acting(connection, self._account):
             yield connection
+
+    @property
+    def gated(self) -> bool:
+        """True where ``&&`` is not leakproof; known as soon as there is a connection."""
+        return self._pools.gated
+
+    async def right(self) -> Right:
+        """What the actor holds."""
+        known = self._rights.known(self._account)
+        if known is not None:
+            return known
+        async with self.queries() as connection:
+            return await self._rights.read(connection, self._account)
 
 
 async def _connector(request: Request) -> Connector:
-    return Connector(request.app.state.pools)
+    return Connector(request)
 
 
 Connect = Annotated[Connector, Depends(_connector)]
 
 
-def visible_layers(registry: Registry, actor: Actor) -> list[Layer]:
-    """Returns the layers that an actor may see; here the right will cut."""
-    return list(registry)
+async def _right(_: ReaderDep, connect: Connect) -> Right:
+    return await connect.right()
 
 
-def visible_layer(registry: Registry, actor: Actor, layer_id: str) -> Layer:
-    """Returns a layer that an actor may see.
+RightDep = Annotated[Right, Depends(_right)]
+
+
+async def _exactness(settings: SettingsDep, right: RightDep) -> Exactness:
+    return Exactness(settings.exact_count_limit, right)
+
+
+ExactnessDep = Annotated[Exactness, Depends(_exactness)]
+
+
+def visible_layers(registry: Registry, right: Right) -> list[Layer]:
+    """Returns the layers that may be read somewhere."""
+    return [layer for layer in registry if right.may("read", layer)]
+
+
+def visible_layer(registry: Registry, right: Right, layer_id: str) -> Layer:
+    """Returns a layer that may be read somewhere.
 
     Raises:
         ApiError: 404, unknown and forbidden alike.
     """
-    for layer in visible_layers(registry, actor):
-        if layer.id == layer_id:
-            return layer
-    raise not_found(f"没有图层“{layer_id[:60]}”", f"there is no layer {layer_id[:60]!r}", "layer", layer_id)
+    layer = registry.get(layer_id)
+    if layer is None or not right.may("read", layer):
+        error = not_found(f"没有图层“{layer_id[:60]}”", f"there is no layer {layer_id[:60]!r}", "layer", layer_id)
+        raise error.because_denied() if layer is not None else error
+    return layer
 
 
-async def _layer(registry: RegistryDep, actor: ReaderDep, layer: Annotated[Text, Path(description="layer id")]) -> Layer:
-    return visible_layer(registry, actor, layer)
+def editable_layer(registry: Registry, right: Right, layer_id: str) -> Layer:
+    """Returns a layer that may be edited somewhere.
+
+    Raises:
+        ApiError: 404 as ``visible_layer``, 403 where it may be read only.
+    """
+    layer = visible_layer(registry, right, layer_id)
+    if not right.may("edit", layer):
+        zh, en = f"您没有编辑图层“{layer.title.zh}”的权限", f"you may not edit the layer {layer.id!r}"
+        raise ApiError(403, "forbidden", zh, en, "layer", layer.id).because_denied()
+    return layer
+
+
+async def _layer(registry: RegistryDep, right: RightDep, layer: Annotated[Text, Path(description="layer id")]) -> Layer:
+    return visible_layer(registry, right, layer)
 
 
 # The one way to a layer: existence and right are settled before a handler runs.
@@ -122,7 +176,7 @@ LayerDep = Annotated[Layer, Depends(_layer)]
 async def all_cities(connection: AsyncConnection[TupleRow]) -> list[City]:
     """Returns all cities."""
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(SELECT + "ORDER BY id")
+        await cursor.execute(SELECT_SEEN + "ORDER BY id")
         return [city_from_row(row) for row in await cursor.fetchall()]
 
 

@@ -32,7 +32,7 @@ async def readyz(response: Response, connect: Connect, settings: SettingsDep, _:
     checks = {"database": False, "migrations": False, "disk": _disk_has_room(settings.state_dir)}
     try:
         async with asyncio.timeout(READY_SECONDS), connect.queries() as connection:
-            row = await (await connection.execute("SELECT version_num FROM wanmi.alembic_version")).fetchone()
+            row = await (await connection.execute("SELECT version_num FROM seen.migration")).fetchone()
         checks["database"] = True
         checks["migrations"] = row is not None and row[0] == head_revision()
     except (TimeoutError, PoolTimeout, PoolClosed, psycopg.Error):

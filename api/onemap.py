@@ -12,9 +12,10 @@ from api.dependencies import (
     CityParam,
     CityQuery,
     Connect,
+    ExactnessDep,
     ReaderDep,
     RegistryDep,
-    SettingsDep,
+    RightDep,
     StrictQuery,
     Text,
     all_cities,
@@ -30,6 +31,7 @@ from layers.style import legend
 from spatial.cities import City
 from spatial.crs import metric_title
 from spatial.features import Selection, Summary, near, summaries
+from spatial.rights.model import Right
 
 __all__ = ["describe_city", "router"]
 
@@ -68,24 +70,24 @@ def describe_city(city: City) -> dict[str, Any]:
 
 @router.get("/layers")
 async def get_layers(
-    registry: RegistryDep, actor: ReaderDep, settings: SettingsDep, connect: Connect, query: Annotated[CityQuery, Query()]
+    registry: RegistryDep, right: RightDep, exactness: ExactnessDep, connect: Connect, query: Annotated[CityQuery, Query()]
 ) -> dict[str, Any]:
     """Answers the layer tree with fields, domains, legends, counts and extents."""
-    layers = visible_layers(registry, actor)
+    layers = visible_layers(registry, right)
     async with connect.queries() as connection:
         city = await one_city(connection, query.city)
-        found = await summaries(connection, layers, city, settings.exact_count_limit)
+        found = await summaries(connection, layers, city, exactness)
     return {
         "groups": [{"id": group.id, "title": group.title.model_dump()} for group in registry.groups],
-        "layers": [_describe_layer(layer, city, found[layer.id]) for layer in layers],
+        "layers": [_describe_layer(layer, city, found[layer.id], right) for layer in layers],
     }
 
 
-def _describe_layer(layer: Layer, city: City | None, summary: Summary) -> dict[str, Any]:
+def _describe_layer(layer: Layer, city: City | None, summary: Summary, right: Right) -> dict[str, Any]:
     fields = [
         {
             "key": key, "title": field.title.model_dump(), "type": field.type, "unit": field.unit, "domain": field.domain,
-            "list": field.list, "search": field.search, "abbreviation": field.abbreviation,
+            "list": field.list, "search": field.search, "abbreviation": field.abbreviation, "masked": right.masked(layer, field),
         }
         for key, field in layer.fields.items()
     ]  # fmt: skip
@@ -115,6 +117,7 @@ def _describe_layer(layer: Layer, city: City | None, summary: Summary) -> dict[s
         "count": summary.rows.rows,
         "exact": summary.rows.exact,
         "unplaced": summary.unplaced,
+        "may": [action for action in ("export", "edit", "propose", "unmask") if right.may(action, layer)],
         "bbox": list(summary.bbox) if summary.bbox is not None else None,
     }
 
@@ -142,9 +145,9 @@ class NearQuery(StrictQuery):
 
 
 @router.get("/identify")
-async def identify(registry: RegistryDep, actor: ReaderDep, connect: Connect, query: Annotated[NearQuery, Query()]) -> dict[str, Any]:
+async def identify(registry: RegistryDep, right: RightDep, connect: Connect, query: Annotated[NearQuery, Query()]) -> dict[str, Any]:
     """Answers what lies within a distance of a point, layer by layer in the order asked, nearest and smallest first."""
-    layers = [visible_layer(registry, actor, name) for name in query.layers.split(",") if name]
+    layers = [visible_layer(registry, right, name) for name in query.layers.split(",") if name]
     values = _shown_values(query.shown)
     features: list[dict[str, Any]] = []
     async with connect.queries() as connection:
@@ -153,7 +156,7 @@ async def identify(registry: RegistryDep, actor: ReaderDep, connect: Connect, qu
             if len(features) >= query.limit:
                 break
             equals = {layer.style.by: values[layer.id]} if layer.style.by is not None and layer.id in values else {}
-            selection = Selection(city.id if city else None, equals=equals)
+            selection = Selection(city.id if city else None, equals=equals, gated=connect.gated)
             question = near(layer, selection, query.lon, query.lat, query.radius_m, query.limit - len(features))
             rows = await (await connection.execute(question.statement, question.params)).fetchall()
             features += [{**json.loads(row[3]), "layer": layer.id, "distance_m": round(row[1], 2)} for row in rows]

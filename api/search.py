@@ -10,8 +10,8 @@ from pydantic import Field
 from api.dependencies import (
     CityParam,
     Connect,
-    ReaderDep,
     RegistryDep,
+    RightDep,
     StrictQuery,
     Text,
     one_city,
@@ -22,7 +22,7 @@ from api.dependencies import (
 from api.errors import bad_request
 from api.ogc.items import field_filters
 from spatial.features import Selection, group_counts
-from spatial.search import parse_coordinates, search
+from spatial.search import parse_coordinates, search, searchable
 
 __all__ = ["router"]
 
@@ -40,7 +40,7 @@ class SearchQuery(StrictQuery):
 
 
 @router.get("/search")
-async def get_search(registry: RegistryDep, actor: ReaderDep, connect: Connect, query: Annotated[SearchQuery, Query()]) -> dict[str, Any]:
+async def get_search(registry: RegistryDep, right: RightDep, connect: Connect, query: Annotated[SearchQuery, Query()]) -> dict[str, Any]:
     """Answers features whose code starts with the text or whose name holds it, and the place when it is a coordinate."""
     text = query.q.strip()
     features: list[dict[str, Any]] = []
@@ -50,9 +50,9 @@ async def get_search(registry: RegistryDep, actor: ReaderDep, connect: Connect, 
     if text:
         async with connect.queries() as connection:
             city = await one_city(connection, query.city)
-            layers = visible_layers(registry, actor)
+            layers = searchable(visible_layers(registry, right))
             question = search(layers, text, city.id if city else None, parse_bbox(query.bbox), query.limit)
-            rows = await (await connection.execute(question.statement, question.params)).fetchall()
+            rows = await (await connection.execute(question.statement, question.params)).fetchall() if layers else []
         features += [_hit("feature", *row) for row in rows]
     return {"type": "FeatureCollection", "features": features[: query.limit], "numberReturned": min(len(features), query.limit)}
 
@@ -77,7 +77,7 @@ def _hit(
 async def get_statistics(
     request: Request,
     registry: RegistryDep,
-    actor: ReaderDep,
+    right: RightDep,
     connect: Connect,
     layer: Annotated[Text, Query(description="layer id")],
     by: Annotated[Text | None, Query(description="field to count by; without it only the total")] = None,
@@ -85,7 +85,7 @@ async def get_statistics(
     bbox: Annotated[Text | None, Query(description="west,south,east,north in degrees")] = None,
 ) -> dict[str, Any]:
     """Answers exact counts by a field; every other field is a parameter for equality."""
-    found = visible_layer(registry, actor, layer)
+    found = visible_layer(registry, right, layer)
     if by is not None and by not in found.fields:
         raise bad_request(
             "unknown-field", f"图层“{found.title.zh}”没有字段“{by[:60]}”", f"layer {layer!r} has no field {by[:60]!r}", "by", by
@@ -93,7 +93,7 @@ async def get_statistics(
     equals = field_filters(found, request.query_params, STATISTICS_PARAMETERS)
     async with connect.queries() as connection:
         home = await one_city(connection, city)
-        question = group_counts(found, Selection(home.id if home else None, parse_bbox(bbox), equals=equals), by)
+        question = group_counts(found, Selection(home.id if home else None, parse_bbox(bbox), equals=equals, gated=connect.gated), by)
         rows = await (await connection.execute(question.statement, question.params)).fetchall()
     items = [{"key": None if row[0] is None else str(row[0]), "count": row[1]} for row in rows] if by is not None else []
     return {"layer": layer, "by": by, "total": sum(row[1] for row in rows), "exact": True, "items": items}

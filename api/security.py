@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from api.errors import ApiError, problem
 
 __all__ = ["BodyLimit", "SecurityHeaders", "content_security_policy"]
 
@@ -69,16 +70,28 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Refuses bodies over a size before anything parses them, whatever their header says (reliability_security.md T10)."""
+    """Refuses bodies over a size before anything parses them, whatever their header says (reliability_security.md T10).
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    ``streamed`` names the paths that take a body as it comes, with a limit of their own: counted on the way, never held in memory.
+    A packed body (``Content-Encoding``) is refused: its size says nothing of what it unpacks to (T7).
+    """
+
+    def __init__(self, app: ASGIApp, most: int, streamed: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.most = most
+        self.streamed = dict(streamed or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Reads the body up to the limit and hands it on in one piece."""
+        """Reads the body up to the limit and hands it on in one piece, or counts it on its way."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
+            return
+        if any(key == b"content-encoding" and value.strip().lower() != b"identity" for key, value in scope["headers"]):
+            answer = problem(415, "content-encoding", "请求体不能压缩", "a body may not be packed (Content-Encoding)")
+            await answer(scope, receive, send)
+            return
+        if scope["path"] in self.streamed:
+            await self.app(scope, _counted(receive, self.streamed[scope["path"]]), send)
             return
         body = b""
         while True:
@@ -103,3 +116,19 @@ class BodyLimit:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, receive_whole, send)
+
+
+def _counted(receive: Receive, most: int) -> Receive:
+    """Returns a ``receive`` that raises once more than so many bytes came."""
+    seen = 0
+
+    async def receive_counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > most:
+            limit = f"{most >> 20} MB"
+            raise ApiError(413, "too-large", f"文件超过 {limit}", f"the file is larger than {limit}")
+        return message
+
+    return receive_counted

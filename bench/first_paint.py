@@ -1,4 +1,4 @@
-"""First paint and map-idle of the one-map in headless Chromium: ``python -m bench.first_paint [URL]``.
+"""First paint and map-idle of the one-map in headless Chromium: ``python -m bench.first_paint KEY [URL]``.
 
 Prints the median of five cold loads (fresh profile each) in milliseconds, the bytes that went over the wire and the
 number of requests, and the machine's load beside them.
@@ -19,9 +19,9 @@ PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startT
 WIRE = "() => performance.getEntriesByType('resource').reduce((sum, entry) => sum + entry.transferSize, 0)"
 
 
-def load(browser: Browser, address: str) -> tuple[float, float, int, int]:
+def load(browser: Browser, address: str, key: str) -> tuple[float, float, int, int]:
     """Loads the page once; returns first paint (ms), map idle (ms), bytes and requests."""
-    context = browser.new_context(viewport={"width": 1920, "height": 1080})
+    context = browser.new_context(viewport={"width": 1920, "height": 1080}, extra_http_headers={"Authorization": f"Bearer {key}"})
     page = context.new_page()
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
@@ -36,10 +36,10 @@ def load(browser: Browser, address: str) -> tuple[float, float, int, int]:
 
 def main() -> None:
     """Measures and prints."""
-    address = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000/"
+    key, address = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "http://127.0.0.1:8000/"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        rounds = [load(browser, address) for _ in range(ROUNDS)]
+        rounds = [load(browser, address, key) for _ in range(ROUNDS)]
         browser.close()
     paint, idle, wire, requests = (statistics.median(values) for values in zip(*rounds, strict=True))
     print(

@@ -1,4 +1,4 @@
-"""Uncached tiles through HTTP against the same statement in a raw SQL loop: ``python -m bench.tiles OWNER_DSN [URL]``.
+"""Uncached tiles through HTTP against the same statement in a raw SQL loop: ``python -m bench.tiles OWNER_DSN KEY [URL]``.
 
 Interleaved, one client, the tiles of the sample city at each zoom; prints the ratio (1 = HTTP costs nothing).
 """
@@ -31,10 +31,11 @@ def timed(work: Callable[[mercantile.Tile], object], tiles: list[mercantile.Tile
 
 def main() -> None:
     """Measures and prints."""
-    address = sys.argv[2] if len(sys.argv) > 2 else "http://127.0.0.1:8000"
+    key, address = sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else "http://127.0.0.1:8000"
+    credentials = {"Authorization": f"Bearer {key}"}
     layer = load().by_role("component")
     options = "-c jit=off -c max_parallel_workers_per_gather=0 -c plan_cache_mode=force_custom_plan"
-    with psycopg.connect(sys.argv[1], options=options) as connection, httpx2.Client(base_url=address) as client:
+    with psycopg.connect(sys.argv[1], options=options) as connection, httpx2.Client(base_url=address, headers=credentials) as client:
 
         def raw(tile: mercantile.Tile) -> object:
             params = {"z": tile.z, "x": tile.x, "y": tile.y, "city": None}

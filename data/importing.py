@@ -8,7 +8,7 @@ places in (data.suspicion): then it is the file that says something wrong, not i
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from data.checks import check_columns
 from data.faults import FaultBook
-from data.loading import Progress, dangling_nodes, insert_staged, stage, staged_extent, staged_faults
+from data.loading import Progress, dangling_nodes, insert_staged, stage, staged_extent, staged_faults, staged_outside
 from data.mapping import FieldMap, match_fields
 from data.readers.launch import read_file
 from data.readers.raw import RawTable
@@ -34,11 +34,14 @@ from layers.catalogue import Registry
 from layers.model import Layer
 from spatial.cities import City, CityError, cities, city_by_key
 from spatial.datasets import Dataset, record_dataset
+from spatial.rights.held import right_of
 from spatial.tables import LAYER_SCHEMA
 
-__all__ = ["ImportSource", "OnBad", "database_fault", "import_file", "layer_of", "silent"]
+__all__ = ["Also", "ImportSource", "OnBad", "database_fault", "import_file", "layer_of", "silent"]
 
 OnBad = Literal["refuse", "set_aside"]
+# What else is to be written in the transaction of an import, e.g. its row of the audit log.
+Also = Callable[[Connection, ImportReport], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class ImportSource:
         on_bad: ``refuse`` the file when a row breaks a rule, or ``set_aside`` such rows and write the others.
         dry_run: check everything, write nothing.
         publisher, licence, title: what the list of datasets says of it.
+        file: the name by which people know the file, where it lies under another one.
     """
 
     path: Path
@@ -69,6 +73,16 @@ class ImportSource:
     publisher: str | None = None
     licence: str | None = None
     title: str | None = None
+    file: str | None = None
+
+    @property
+    def known_as(self) -> str:
+        """The name that reports and the list of datasets give the file."""
+        return self.file or self.path.name
+
+
+def nothing_else(connection: Connection, report: ImportReport) -> None:
+    """Writes nothing else."""
 
 
 def silent(stage_name: str, done: int, total: int) -> None:
@@ -76,19 +90,29 @@ def silent(stage_name: str, done: int, total: int) -> None:
 
 
 def import_file(
-    engine: Engine, registry: Registry, city_key: str | None, source: ImportSource, progress: Progress = silent
+    engine: Engine,
+    registry: Registry,
+    city_key: str | None,
+    source: ImportSource,
+    progress: Progress = silent,
+    also: Also = nothing_else,
+    account: int | None = None,
 ) -> ImportReport:
     """Imports a file; whatever is wrong stands in the report, ``report.exit_code`` sums it up.
 
     Args:
         city_key: None = the only city there is.
         progress: told the stage (``read``, ``values``, ``copy``, ``check``, ``insert``), how far, and of how much.
+        also: called when rows were written, within their transaction.
+        account: who imports and whose right holds; None = the system.
     """
     started = time.perf_counter()
-    report = ImportReport(source.path.name, source.layer, city_key or "")
+    report = ImportReport(source.known_as, source.layer, city_key or "")
     try:
-        _import(engine, registry, city_key, source, progress, report)
+        _import(engine, registry, city_key, source, progress, also, report, account)
     except FileFault as fault:
+        if fault.value in (source.path.name, str(source.path)):
+            fault.value = source.known_as
         report.fail(fault)
     except CityError as error:
         report.fail(FileFault("city", error.zh, error.en, field="city", value=str(error.value)))
@@ -105,10 +129,14 @@ def _import(
     city_key: str | None,
     source: ImportSource,
     progress: Progress,
+    also: Also,
     report: ImportReport,
+    account: int | None,
 ) -> None:
     layer = layer_of(registry, source.layer)
     with engine.connect() as connection:
+        if account is not None:
+            _check_right(connection, registry, layer, account)
         city = city_by_key(connection, city_key) if city_key else _only_city(connection)
     report.city = city.key
     datum = check_datum(source.datum)
@@ -141,9 +169,11 @@ def _import(
         progress("check", 0, 1)
         staged = staged_faults(connection, layer, city)
         drawn = wkt_of(shapes, [fault.row for fault in staged if fault.rule.startswith("geometry_")])
+        if account is not None:
+            staged += staged_outside(connection, registry, layer, city, account)
         found.add(replace(fault, value=drawn.get(fault.row, fault.value)) if fault.field == "geometry" else fault for fault in staged)
         progress("check", 1, 1)
-        _write(connection, registry, layer, city, source, found.faults, doubt, report, progress)
+        _write(connection, registry, layer, city, source, found.faults, doubt, report, progress, also, account)
 
 
 def _write(
@@ -156,6 +186,8 @@ def _write(
     doubt: RowFault | None,
     report: ImportReport,
     progress: Progress,
+    also: Also,
+    account: int | None,
 ) -> None:
     """Writes the staged rows or none; a refused or tried import never reaches the table, so it uses up no id."""
     bad = sorted({fault.row for fault in faults})
@@ -170,22 +202,34 @@ def _write(
         return
     progress("insert", 0, good)
     started = time.perf_counter()
-    report.written = insert_staged(connection, registry, layer, city, bad)
+    report.written = insert_staged(connection, registry, layer, city, bad, account=account)
     report.notes += dangling_nodes(connection, registry, layer, city)
     seconds = round(time.perf_counter() - started, 3)
     record_dataset(connection, city, _dataset(layer, source, report, staged_extent(connection), seconds))
     connection.execute(text(f'ANALYZE {LAYER_SCHEMA}."{layer.id}"'))
+    also(connection, report)
     progress("insert", good, good)
+
+
+def _check_right(connection: Connection, registry: Registry, layer: Layer, account: int) -> None:
+    """Refuses a layer that the account may edit nowhere; one that it may not even read is as good as not there."""
+    right = right_of(connection, account)
+    if not right.may("read", layer):
+        layer_of(Registry(registry.groups, {item.id: item for item in registry if right.may("read", item)}), layer.id)
+    if not right.may("edit", layer):
+        raise FileFault(
+            "right", f"您没有编辑图层“{layer.title.zh}”的权限", f"you may not edit the layer {layer.id!r}", field="layer", value=layer.id
+        )
 
 
 def _dataset(
     layer: Layer, source: ImportSource, report: ImportReport, extent: tuple[float, float, float, float] | None, seconds: float
 ) -> Dataset:
     """The row that the list of datasets keeps of a single file; importing the same file again replaces it."""
-    title = source.title or f"{layer.title.zh}（{source.path.name}）"
+    title = source.title or f"{layer.title.zh}（{source.known_as}）"
     return Dataset(
-        f"{layer.id}-{source.path.name}", "layer", title, source.title or f"{layer.title.en} ({source.path.name})", layer=layer.id,
-        source=source.publisher, licence=source.licence, files=(source.path.name,), read=report.read, written=report.written,
+        f"{layer.id}-{source.known_as}", "layer", title, source.title or f"{layer.title.en} ({source.known_as})", layer=layer.id,
+        source=source.publisher, licence=source.licence, files=(source.known_as,), read=report.read, written=report.written,
         set_aside=report.set_aside, extent=extent, seconds=seconds,
     )  # fmt: skip
 

@@ -19,10 +19,15 @@ from data.table import LayerTable
 from layers.catalogue import Registry
 from layers.model import Layer
 from spatial.cities import City
+from spatial.database import acting_as
 from spatial.gate import fault_from_gate, gate_types
+from spatial.rights.views import ACTOR_ROLE, ACTOR_SETTING, held
 from spatial.tables import LAYER_SCHEMA, STORAGE_SRID
 
-__all__ = ["Progress", "dangling_nodes", "drop_staged", "insert_staged", "stage", "staged_extent", "staged_faults", "staged_strangers"]
+__all__ = [
+    "Progress", "dangling_nodes", "drop_staged", "insert_staged", "stage", "staged_extent", "staged_faults", "staged_outside",
+    "staged_strangers",
+]  # fmt: skip
 
 Progress = Callable[[str, int, int], None]
 STAGING = "wanmi_staging"
@@ -153,6 +158,21 @@ def _duplicates(cursor: Any, layer: Layer, city: City, key: str, staging: str) -
     ]
 
 
+def staged_outside(
+    connection: Connection, registry: Registry, layer: Layer, city: City, account: int, staging: str = STAGING
+) -> list[RowFault]:
+    """Returns the rows that lie where an account may not edit; the policies would refuse them without saying which."""
+    cursor = _cursor(connection)
+    _set_area(cursor, registry, layer, city, staging)
+    cursor.execute("SELECT set_config(%s, %s, true)", (ACTOR_SETTING, str(account)))
+    condition = sql.SQL(held(layer, "edit"))
+    cursor.execute(sql.SQL("SELECT row, area FROM {} WHERE ({}) IS NOT TRUE ORDER BY row").format(sql.Identifier(staging), condition))
+    found = cursor.fetchall()
+    cursor.execute("SELECT set_config(%s, '', true)", (ACTOR_SETTING,))
+    zh, en = "不在您可以编辑的区域或单位之内", "lies outside the areas and organisations where you may edit"
+    return [RowFault(row, "area", area, "right", f"区域 {area} {zh}", f"area {area} {en}") for row, area in found]
+
+
 def drop_staged(connection: Connection, rows: Sequence[int], staging: str = STAGING) -> None:
     """Takes rows out of the staging table: those set aside."""
     if rows:
@@ -161,12 +181,14 @@ def drop_staged(connection: Connection, rows: Sequence[int], staging: str = STAG
 
 
 def insert_staged(
-    connection: Connection, registry: Registry, layer: Layer, city: City, skip: Sequence[int] = (), staging: str = STAGING
-) -> int:
+    connection: Connection, registry: Registry, layer: Layer, city: City, skip: Sequence[int] = (), staging: str = STAGING,
+    account: int | None = None,
+) -> int:  # fmt: skip
     """Gives staged rows their area and grid codes and inserts them in Hilbert order; returns how many.
 
     Args:
         skip: rows set aside.
+        account: who writes; None = the system. Under an account the policies hold.
     """
     cursor = _cursor(connection)
     drop_staged(connection, skip, staging)
@@ -174,12 +196,15 @@ def insert_staged(
     _fill_grid_codes(cursor, registry, layer, city, staging)
     fields = sql.SQL(", ").join(map(sql.Identifier, layer.fields))
     # Ordering by geometry is PostGIS's Hilbert curve: neighbours share pages (x1.3-2.1 at z12-15, performance.md §2).
-    cursor.execute(
-        sql.SQL("INSERT INTO {} (city, area, geom, {}) SELECT %s, area, geom, {} FROM {} ORDER BY geom, row").format(
-            sql.Identifier(LAYER_SCHEMA, layer.id), fields, fields, sql.Identifier(staging)
-        ),
-        (city.id,),
+    statement = sql.SQL("INSERT INTO {} (city, area, geom, {}) SELECT %s, area, geom, {} FROM {} ORDER BY geom, row").format(
+        sql.Identifier(LAYER_SCHEMA, layer.id), fields, fields, sql.Identifier(staging)
     )
+    if account is None:
+        cursor.execute(statement, (city.id,))
+        return int(cursor.rowcount)
+    cursor.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(staging), sql.Identifier(ACTOR_ROLE)))
+    with acting_as(connection, account):
+        cursor.execute(statement, (city.id,))
     return int(cursor.rowcount)
 
 

@@ -95,6 +95,10 @@ class ImportReport:
         """Writes the report as JSON."""
         write_json(path, asdict(self))
 
+    def as_text(self) -> str:
+        """Returns the report as the JSON that ``write`` writes."""
+        return json_text(asdict(self))
+
 
 @dataclass
 class RecipeReport:
@@ -133,5 +137,11 @@ class RecipeReport:
 
 
 def write_json(path: Path, document: dict[str, object]) -> None:
-    """Writes a report; what cannot be written as UTF-8 stands escaped."""
-    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8", "backslashreplace")
+    """Writes a report."""
+    path.write_text(json_text(document), "utf-8")
+
+
+def json_text(document: dict[str, object]) -> str:
+    """Returns a report as JSON; what cannot be written as UTF-8 stands escaped."""
+    written = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    return written.encode("utf-8", "backslashreplace").decode("utf-8")

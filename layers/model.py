@@ -18,10 +18,12 @@ __all__ = [
     "CodeRule",
     "Domain",
     "DomainValue",
+    "FieldSensitivity",
     "GeometryType",
     "Group",
     "Layer",
     "LayerStyle",
+    "Mask",
     "Sensitivity",
     "Title",
     "ZoomStops",
@@ -32,6 +34,8 @@ Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 AttributeType = Literal["text", "integer", "number", "boolean", "date", "datetime"]
 GeometryType = Literal["Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"]
 Sensitivity = Literal["public", "internal", "restricted"]
+FieldSensitivity = Literal["public", "internal", "restricted", "personal"]
+Mask = Literal["hidden", "phone", "name"]
 ZoomStops = tuple[tuple[float, float], ...]
 
 # Columns that every layer table has; a field may not take their names.
@@ -100,7 +104,9 @@ class Attribute(Strict):
     domain: Identifier | None = None
     code: CodeRule | None = None
     abbreviation: str | None = Field(None, description="standard abbreviation, e.g. GLBJBSM (GB/T 47678.5-2026)")
-    sensitivity: Sensitivity = "internal"
+    sensitivity: FieldSensitivity | None = Field(None, description="asks for a clearance of its own; None = as visible as the layer")
+    mask: Mask = Field("hidden", description="what is shown to those without the clearance: nothing, 138****1234, 张**")
+    party: bool = Field(False, description="names an organisation whose own the feature is (owner, manager, assigned to …)")
     renamed_from: Identifier | None = None
 
     @model_validator(mode="after")
@@ -111,7 +117,16 @@ class Attribute(Strict):
             raise ValueError("minimum and maximum go with type integer or number")
         if (self.domain or self.code or self.search) and self.type != "text":
             raise ValueError("domain, code and search go with type text")
+        if (self.mask != "hidden" or self.party) and self.type != "text":
+            raise ValueError("mask and party go with type text")
+        if self.mask != "hidden" and self.clearance is None:
+            raise ValueError("mask goes with a sensitivity above public")
         return self
+
+    @property
+    def clearance(self) -> str | None:
+        """The action that shows this field in clear (``clear_restricted``), None where reading the layer is enough."""
+        return f"clear_{self.sensitivity}" if self.sensitivity not in (None, "public") else None
 
 
 def _stops(value: object) -> object:
@@ -207,6 +222,11 @@ class Layer(Strict):
         """Returns the domain of a field, if it has one."""
         name = self.fields[field].domain
         return self.domains[name] if name is not None else None
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Fields that name the organisations whose own a feature is."""
+        return tuple(key for key, field in self.fields.items() if field.party)
 
     @property
     def points(self) -> bool:

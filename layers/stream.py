@@ -57,7 +57,14 @@ class Stream(Strict):
                 raise ValueError(f"fields.{key}.domain: there is no domain {attribute.domain!r}")
             if attribute.unique or attribute.search or attribute.tile_zoom is not None:
                 raise ValueError(f"fields.{key}: unique, search and tile_zoom are for layers")
+            if attribute.party:
+                raise ValueError(f"fields.{key}: party is for layers")
         return self
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """A stream's readings are nobody's own."""
+        return ()
 
     def domain_of(self, field: str) -> Domain | None:
         """Returns the domain of a field, if it has one."""

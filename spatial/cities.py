@@ -128,6 +128,8 @@ SELECT = """
            ARRAY[ST_XMin(envelope), ST_YMin(envelope), ST_XMax(envelope), ST_YMax(envelope)] AS bbox
     FROM wanmi.city
 """
+# The same for the request path, which reads what the right shows.
+SELECT_SEEN = SELECT.replace("wanmi.city", "seen.city")
 
 
 def cities(connection: Connection) -> list[City]:

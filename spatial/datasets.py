@@ -94,6 +94,10 @@ SELECT = f"""
 """
 
 
+# The same for the request path, which reads what the right shows.
+SELECT_SEEN = SELECT.replace("wanmi.dataset", "seen.dataset")
+
+
 def datasets(connection: Connection, city: City) -> list[Dataset]:
     """Returns the datasets of a city in the order they were first loaded."""
     return [dataset_from_row(row) for row in connection.execute(text(SELECT), {"city": city.id}).mappings()]

@@ -25,6 +25,7 @@ from spatial.manifest import MANIFEST_FILE
 from spatial.passwords import SECRETS_FILE
 from spatial.place import state_folder
 from spatial.prepare import PrepareError, Server, check_text, check_versions, connect, look
+from spatial.rights.check import breaches, enforced
 from spatial.settings import Settings
 from spatial.tuning import MB
 
@@ -257,6 +258,7 @@ def examine_database(dsn: str, hooks: Iterable[Hook] = ()) -> Iterator[Finding]:
         said = f"{server.encoding}, LC_CTYPE {server.ctype}"
         yield _checked("text", ("中文检索", "Chinese search"), said, lambda: check_text(server))
         yield _leakproof(server)
+        yield _right(connection)
         yield _durable(connection)
         yield _database_clock(connection)
     except psycopg2.Error as error:
@@ -277,10 +279,30 @@ def _leakproof(server: Server) -> Finding:
         "leakproof",
         *name,
         "warn",
-        "geometry_overlaps 不是 LEAKPROOF：按权限过滤的地图与查询明显变慢",
-        "geometry_overlaps is not LEAKPROOF: maps and queries filtered by right are much slower",
-        *PREPARE,
+        "geometry_overlaps 不是 LEAKPROOF：地图、框选与点查改经门函数到达空间索引，结果相同，但较慢",
+        "geometry_overlaps is not LEAKPROOF: tiles, bounding boxes and clicks reach the spatial index through a gate function, slower",
+        "请超级用户运行 `wanmi db prepare --print` 给出的 SQL；无人有此权利时可照常使用",
+        "have a superuser run what `wanmi db prepare --print` prints; where nobody may, the house serves without",
     )
+
+
+def _right(connection: Connection) -> Finding:
+    """Asks whether the database enforces the right."""
+    name = ("行级权限", "row-level right")
+    upgrade = ("运行 ./wanmi db upgrade", "run ./wanmi db upgrade")
+    if not enforced(connection):
+        return Finding(
+            "right", *name, "warn", "数据库尚未升级，没有权限可查", "the database is not upgraded: no right to look at", *upgrade
+        )
+    found = breaches(connection)
+    if not found:
+        return Finding("right", *name, "ok", "策略、视图与角色各就各位", "policies, views and roles are as they should be")
+    zh, en = "；".join(each.zh for each in found[:3]), "; ".join(each.en for each in found[:3])
+    return Finding(
+        "right", *name, "fail", f"{zh}（共 {len(found)} 处）", f"{en} ({len(found)} in all)",
+        "请查明是谁改的，改回后再运行 ./wanmi db upgrade 与 ./wanmi doctor",
+        "find out who changed it, take it back, then run ./wanmi db upgrade and ./wanmi doctor",
+    )  # fmt: skip
 
 
 def _durable(connection: Connection) -> Finding:

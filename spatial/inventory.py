@@ -19,10 +19,8 @@ from layers.catalogue import Registry
 from layers.model import Layer
 from layers.stream import Stream
 from spatial.cities import City
-from spatial.datasets import SELECT, Dataset, dataset_from_row
-from spatial.features import Count, settled
-from spatial.streams import STREAM_SCHEMA
-from spatial.tables import LAYER_SCHEMA
+from spatial.datasets import SELECT_SEEN, Dataset, dataset_from_row
+from spatial.features import Count, Exactness, settled, view_of
 
 __all__ = ["Area", "Holding", "Load", "areas", "city_datasets", "holdings", "key_layers", "loads"]
 
@@ -67,25 +65,26 @@ def key_layers(layers: Sequence[Layer]) -> list[Layer]:
 
 
 async def holdings(
-    connection: AsyncConnection[TupleRow], cities: Sequence[City], layers: Sequence[Layer], streams: Sequence[Stream], limit: int
+    connection: AsyncConnection[TupleRow], cities: Sequence[City], layers: Sequence[Layer], streams: Sequence[Stream], exactness: Exactness
 ) -> dict[tuple[int, str], Holding]:
     """Returns what the cities hold, by city id and layer or stream id.
 
-    One statement counts everything up to ``limit`` rows; each number beyond it costs a planning, no reading.
+    One statement counts everything as far as ``exactness`` says; each number beyond it costs a planning, no reading.
     """
     everything: list[Layer | Stream] = [*layers, *streams]
     sources = [(city, source) for city in cities for source in everything]
     if not sources:
         return {}
-    statement = sql.SQL(" UNION ALL ").join([_counted(city, source, limit) for city, source in sources])
+    statement = sql.SQL(" UNION ALL ").join([_counted(city, source, exactness.of(source, city)) for city, source in sources])
     rows = await (await connection.execute(statement)).fetchall()
     found = {(row[0], row[1]): row[2:] for row in rows}
     answer = {}
     for city, source in sources:
         total, unplaced, first, last = found[city.id, source.id]
+        limit = exactness.of(source, city)
         answer[city.id, source.id] = Holding(
-            await settled(connection, _table(source), _condition(city), {}, total, limit),
-            await settled(connection, _table(source), _condition(city, unplaced=True), {}, unplaced, limit),
+            await settled(connection, source, _condition(city), {}, total, limit),
+            await settled(connection, source, _condition(city, unplaced=True), {}, unplaced, limit),
             first,
             last,
         )
@@ -97,14 +96,14 @@ def _counted(city: City, source: Layer | Stream, limit: int) -> sql.Composed:
 
     def number(condition: sql.Composable) -> sql.Composed:
         return sql.SQL("(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {condition} LIMIT {most}) t)").format(
-            table=_table(source), condition=condition, most=sql.Literal(limit + 1)
+            table=view_of(source), condition=condition, most=sql.Literal(limit + 1)
         )
 
     def moment(side: str) -> sql.Composed:
         if isinstance(source, Layer):
             return sql.SQL("NULL::timestamptz").format()
         return sql.SQL("(SELECT {side}({time}) FROM {table} WHERE {condition})").format(
-            side=sql.SQL(side), time=sql.Identifier(source.time), table=_table(source), condition=_condition(city)
+            side=sql.SQL(side), time=sql.Identifier(source.time), table=view_of(source), condition=_condition(city)
         )
 
     optional = isinstance(source, Layer) and source.geometry_optional
@@ -123,21 +122,17 @@ def _condition(city: City, *, unplaced: bool = False) -> sql.Composed:
     return clause.format(city=sql.Literal(city.id))
 
 
-def _table(source: Layer | Stream) -> sql.Identifier:
-    return sql.Identifier(LAYER_SCHEMA if isinstance(source, Layer) else STREAM_SCHEMA, source.id)
-
-
 async def areas(connection: AsyncConnection[TupleRow], registry: Registry) -> dict[int, Area]:
     """Returns the area of every city: that of its districts where it has any, else that of its envelope."""
     districts = registry.by_role(AREA_ROLE) if registry.has_role(AREA_ROLE) else None
     summed = (
-        sql.SQL("SELECT city, sum(ST_Area(geom::geography)) AS area FROM {} GROUP BY city").format(_table(districts))
+        sql.SQL("SELECT city, sum(ST_Area(geom::geography)) AS area FROM {} GROUP BY city").format(view_of(districts))
         if districts is not None
         else sql.SQL("SELECT NULL::smallint AS city, NULL::float8 AS area").format()
     )
     statement = sql.SQL("""
         SELECT c.id, coalesce(d.area, ST_Area(c.envelope::geography)) / 1e6, d.area IS NOT NULL
-        FROM wanmi.city c LEFT JOIN ({}) d ON d.city = c.id
+        FROM seen.city c LEFT JOIN ({}) d ON d.city = c.id
     """).format(summed)
     rows = await (await connection.execute(statement)).fetchall()
     return {row[0]: Area(float(row[1]), districts if row[2] else None) for row in rows}
@@ -145,13 +140,13 @@ async def areas(connection: AsyncConnection[TupleRow], registry: Registry) -> di
 
 async def loads(connection: AsyncConnection[TupleRow]) -> Mapping[int, Load]:
     """Returns number and last load of the datasets by city id; a city without datasets is not in it."""
-    rows = await (await connection.execute("SELECT city, count(*), max(loaded_at) FROM wanmi.dataset GROUP BY city")).fetchall()
+    rows = await (await connection.execute("SELECT city, count(*), max(loaded_at) FROM seen.dataset GROUP BY city")).fetchall()
     return {row[0]: Load(row[1], row[2]) for row in rows}
 
 
 async def city_datasets(connection: AsyncConnection[TupleRow], city: City) -> list[Dataset]:
     """Returns the datasets of a city in the order they were first loaded; ``spatial.datasets.datasets`` for the request path."""
-    statement = str(text(SELECT).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    statement = str(text(SELECT_SEEN).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(statement.encode(), {"city": city.id})
         return [dataset_from_row(row) for row in await cursor.fetchall()]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,17 +24,19 @@ from sqlalchemy.exc import DBAPIError
 from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
 from spatial.archiver import Archiver, find_archiver
+from spatial.audit.record import local_name
 from spatial.contents import count_rows, late_sequences, plain_functions, scalar, schemas, tables, unchecked_rules
 from spatial.database import owner_engine, with_database
-from spatial.dump import check_space, sync_tree
-from spatial.manifest import DATABASE_FOLDER, RASTER_FOLDER, Manifest, check_files, check_product, read_manifest
+from spatial.dump import check_space
+from spatial.eras import ERA_TABLE, open_era
+from spatial.manifest import DATABASE_FOLDER, Manifest, check_files, check_product, read_manifest
 from spatial.prepare import MAINTENANCE, Server, check_versions, connect, look, prepare, verify
-from spatial.swap import Move, SwapFailed, alone, drop_database, has_database, moved, swap, sweep
-from spatial.upgrade import APP_ROLE, pending
+from spatial.rights.views import ACTOR_ROLE, APP_ROLE, SEEN_SCHEMA, strip_right
+from spatial.swap import MARK, Move, alone, drop_database, fresh_rasters, has_database, moved, swap, sweep
+from spatial.upgrade import enforce_right, pending
 
 __all__ = ["Held", "PrivateServer", "RestoreFailed", "RestoreRefused", "Restored", "held_by", "restore_beside", "restore_given"]
 
-MARK = "_restore_"
 DATABASE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 RESERVED = ("postgres", "template0", "template1")
 GROWTH = 1.2  # the write-ahead log and sorting while indexes are built, beside the database itself
@@ -64,7 +65,9 @@ class PrivateServer:
 
 
 # Tables whose rows come with the schema: an upgraded but empty database holds nothing.
-OF_THE_SCHEMA = ("wanmi.alembic_version", "account.guard")
+OF_THE_SCHEMA = (
+    "wanmi.alembic_version", "account.guard", "access.layer", "access.rule_set", "access.rule", "audit.chain", ERA_TABLE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ def _restore_beside(
     beside, stamp = f"{database}{MARK}{secrets.token_hex(4)}", f"{datetime.now():%Y%m%d_%H%M%S}"
     kept = f"{database}_before_{stamp}" if exists else None
     undo = partial(drop_database, server.admin_dsn, beside)
-    with _undone(undo, AS_BEFORE), _fresh_rasters(source, manifest, rasters, stamp, report) as moves:
+    with _undone(undo, AS_BEFORE), fresh_rasters(source, manifest, rasters, stamp, report) as moves:
         report("准备新数据库 preparing the new database")
         prepare(server.admin_dsn, server.owner_password, server.app_password, database=beside)
         owner = with_database(server.owner_dsn, beside)
@@ -166,7 +169,7 @@ def _restore_given(dsn: str, source: Path, rasters: Path, registry: Registry, re
     archiver = _checked_archive(source, manifest, server, report)
     _check_disk(None, rasters, manifest)
     stamp = f"{datetime.now():%Y%m%d_%H%M%S}"
-    with _undone(partial(_clear, dsn, manifest), EMPTY_AGAIN), _fresh_rasters(source, manifest, rasters, stamp, report) as moves:
+    with _undone(partial(_clear, dsn, manifest), EMPTY_AGAIN), fresh_rasters(source, manifest, rasters, stamp, report) as moves:
         raised = _load(dsn, dsn, source, manifest, archiver, report)
         upgrades = _upgrades(dsn, registry)
         with moved(moves):
@@ -249,10 +252,11 @@ def _check_empty(connection: Connection, manifest: Manifest) -> None:
             f"目标数据库不是空的：模式 {'、'.join(names)} 中有 {number} 个表；请给出一个准备好的空数据库（--into）",
             f"the target is not empty: {number} tables in {', '.join(names)}; give an empty prepared database (--into)",
         )
-    if not scalar(connection, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", APP_ROLE):
+    absent = "SELECT min(name) FROM unnest(%s) AS name WHERE name NOT IN (SELECT rolname FROM pg_roles)"
+    if missing := scalar(connection, absent, [APP_ROLE, ACTOR_ROLE]):
         raise RestoreRefused(
-            f"服务器没有角色 {APP_ROLE}；请管理员运行 `wanmi db prepare --print` 给出的 SQL",
-            f"the server has no role {APP_ROLE}; have the administrator run what `wanmi db prepare --print` prints",
+            f"服务器没有角色 {missing}；请管理员运行 `wanmi db prepare --print` 给出的 SQL",
+            f"the server has no role {missing}; have the administrator run what `wanmi db prepare --print` prints",
         )
 
 
@@ -267,31 +271,6 @@ def _check_disk(folder: Path | None, rasters: Path, manifest: Manifest) -> None:
     else:
         check_space(folder, needed)
         check_space(place, manifest.raster_bytes)
-
-
-@contextmanager
-def _fresh_rasters(source: Path, manifest: Manifest, rasters: Path, stamp: str, report: Report) -> Iterator[list[Move]]:
-    """Copies the dump's rasters beside the raster folder and yields the renames that put them in its place."""
-    names = [name for name in manifest.files if name.startswith(f"{RASTER_FOLDER}/")]
-    fresh = rasters.with_name(f"{rasters.name}{MARK}{secrets.token_hex(4)}")
-    aside = [(rasters, rasters.with_name(f"{rasters.name}_before_{stamp}"))] if rasters.exists() else []
-    if not names and not aside:
-        yield []
-        return
-    report(f"复制 {len(names)} 个栅格文件 copying raster files")
-    try:
-        fresh.mkdir(parents=True)
-        for name in names:
-            copy = fresh / Path(name).relative_to(RASTER_FOLDER)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, copy)
-        sync_tree(fresh)
-        yield [*aside, (fresh, rasters)]
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise SwapFailed(f"栅格文件未能恢复：{reason}", f"the raster files could not be restored: {reason}") from None
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)  # gone already when it has become the raster folder
 
 
 def _load(
@@ -329,6 +308,9 @@ def _load(
                 f"约束 {unchecked[0]} 没有经过检验（共 {len(unchecked)} 个）",
                 f"rule {unchecked[0]} is not validated ({len(unchecked)} in all)",
             )
+        if open_era(connection, "restore") is not None:  # a database with eras has an audit log
+            words = ("restore", "ok", None, local_name(), None, source.name[:300], "{}")
+            scalar(connection, "SELECT audit.write(%s, %s, %s, %s, %s, %s, %s::jsonb)", *words)
         report("统计 collecting statistics")
         _execute(connection, "ANALYZE")
     finally:
@@ -352,9 +334,20 @@ def _check_rows(reader: str, manifest: Manifest) -> None:
 
 
 def _upgrades(owner: str, registry: Registry) -> tuple[str, ...]:
+    """Makes the right's views anew and returns what an upgrade has yet to do.
+
+    What came of it with the archive goes in any case (``strip_right``). Where the tables are not this version's yet, nothing is seen
+    until the upgrade.
+    """
     engine = owner_engine(owner)
     try:
-        return tuple(pending(engine, registry))
+        with engine.begin() as connection:
+            strip_right(connection)
+        waiting = tuple(step for step in pending(engine, registry) if not step.startswith((f"+ {SEEN_SCHEMA}.", "right: ")))
+        if not waiting:
+            with engine.begin() as connection:
+                enforce_right(connection, registry)
+        return waiting
     finally:
         engine.dispose()
 

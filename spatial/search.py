@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from layers.model import Layer
-from spatial.features import BBox, Query, table_of
+from spatial.features import BBox, Query, view_of
+from spatial.rights.views import SEEN_SCHEMA
 
-__all__ = ["parse_coordinates", "search"]
+__all__ = ["parse_coordinates", "search", "searchable"]
 
 # Among equal matches the wider thing comes first; roles that are not listed share the middle.
 ROLE_WEIGHT = {
@@ -31,6 +32,8 @@ PLAIN_WEIGHT = 0.04
 MIX = 3
 # Rows looked at for each one shown: the pieces of one road bear one name, and names that repeat come after all others.
 POOL = 20
+# Candidates for each row looked at: some may match in a field that is masked for who asks, and fall away.
+MASKED = 5
 NUMBER = r"[-+]?\d{1,3}(?:\.\d+)?"
 DECIMAL_PAIR = re.compile(rf"\s*({NUMBER})\s*[°]?\s*([NSEWnsew])?\s*[,，;；\s]\s*({NUMBER})\s*[°]?\s*([NSEWnsew])?\s*")
 DMS = re.compile(r"(\d{1,3})\s*[°度]\s*(\d{1,2})\s*[′'分]\s*(\d{1,2}(?:\.\d+)?)\s*[″\"秒]?\s*([NSEWnsew东西南北])?")
@@ -66,12 +69,17 @@ def parse_coordinates(text: str) -> tuple[float, float] | None:
     return (lon, lat) if -180 <= lon <= 180 and -90 <= lat <= 90 else None
 
 
+def searchable(layers: Sequence[Layer]) -> list[Layer]:
+    """Returns those of the layers that have a field to search."""
+    return [layer for layer in layers if any(field.search for field in layer.fields.values())]
+
+
 def search(layers: Sequence[Layer], text: str, city: int | None, bbox: BBox | None, limit: int) -> Query:
-    """Returns the statement: (layer id, feature id, title, subtitle, score, lon, lat), best first.
+    """Returns the statement over at least one searchable layer: (layer id, feature id, title, subtitle, score, lon, lat), best first.
 
     Score: 1 for an equal code or name, 0.8 for a prefix, 0.5 for a part, plus a little by the layer's role.
     """
-    parts = [_part(layer, city is not None, bbox is not None) for layer in layers if any(f.search for f in layer.fields.values())]
+    parts = [_part(layer, bbox is not None) for layer in layers]
     statement = sql.SQL("""
         SELECT layer, id, title, subtitle, score, lon, lat FROM ({}) t
         ORDER BY copy > 1, place > %(first)s, score DESC, char_length(title), title, id LIMIT %(limit)s
@@ -79,14 +87,14 @@ def search(layers: Sequence[Layer], text: str, city: int | None, bbox: BBox | No
     escaped = re.sub(r"([\\%_])", r"\\\1", text)
     params: dict[str, object] = {
         "q": text, "upper": text.upper(), "prefix": f"{escaped}%", "upper_prefix": f"{escaped.upper()}%", "part": f"%{escaped}%",
-        "city": city, "limit": limit, "first": max(MIX, limit // 4), "pool": limit * POOL,
+        "city": city, "limit": limit, "first": max(MIX, limit // 4), "pool": limit * POOL, "most": limit * POOL * MASKED,
     }  # fmt: skip
     if bbox is not None:
         params |= dict(zip(("west", "south", "east", "north"), bbox, strict=True))
     return Query(statement, params)
 
 
-def _part(layer: Layer, by_city: bool, by_bbox: bool) -> sql.Composed:
+def _part(layer: Layer, by_bbox: bool) -> sql.Composed:
     matches: list[sql.Composable] = []
     scores: list[sql.Composable] = []
     for key, field in layer.fields.items():
@@ -105,11 +113,12 @@ def _part(layer: Layer, by_city: bool, by_bbox: bool) -> sql.Composed:
                     column
                 )
             )
-    limits: list[sql.Composable] = [sql.SQL("({})").format(sql.SQL(" OR ").join(matches))]
-    if by_city:
-        limits.append(sql.SQL("city = %(city)s"))
-    if by_bbox:
-        limits.append(sql.SQL("geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)"))
+    box = sql.SQL("ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)") if by_bbox else sql.SQL("NULL::geometry")
+    # the gate finds candidates by index and cuts them by the right; matched again here, so that a masked field tells nothing
+    found = sql.SQL("id = ANY (ARRAY(SELECT {find}(%(q)s, %(part)s, %(prefix)s, %(city)s::smallint, {box}, %(most)s)))").format(
+        find=sql.Identifier(SEEN_SCHEMA, f"find_{layer.id}"), box=box
+    )
+    limits = sql.SQL("{} AND ({})").format(found, sql.SQL(" OR ").join(matches))
     weight = ROLE_WEIGHT.get(layer.role or "", PLAIN_WEIGHT)
     return sql.SQL("""(
         SELECT {layer}::text AS layer, id, {name}::text AS title, {code}::text AS subtitle,
@@ -124,6 +133,6 @@ def _part(layer: Layer, by_city: bool, by_bbox: bool) -> sql.Composed:
         code=sql.Identifier(layer.code) if layer.code is not None else sql.SQL("NULL"),
         scores=sql.SQL(", ").join(scores),
         weight=sql.Literal(weight),
-        table=table_of(layer),
-        limits=sql.SQL(" AND ").join(limits),
+        table=view_of(layer),
+        limits=limits,
     )

@@ -5,13 +5,16 @@ Order: command line > environment (``WANMI_…``) > ``.env`` > ``wanmi.toml`` > 
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from grid_coding.errors import BilingualError
 
@@ -26,6 +29,40 @@ ENTRY_KEYS = frozenset({"WANMI_VENV", "WANMI_RUN_AS", "WANMI_POSTGRES"})
 
 class SettingsError(BilingualError):
     """A setting is unknown or has a wrong value; tells which."""
+
+
+def _split(value: object) -> object:
+    """Takes names by comma as well as a list.
+
+    >>> _split("a.example, b.example"), _split('["a.example"]'), _split("")
+    (('a.example', 'b.example'), ('a.example',), ())
+    """
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return tuple(json.loads(value))
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _host_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Takes whole names: a pattern, scheme or port would never equal a Host header, and nobody would see why."""
+    for name in names:
+        if not HOST_NAME.fullmatch(name):
+            raise ValueError(f"{name!r}: a host name without scheme, port and wildcard")
+    return names
+
+
+def _networks(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Takes addresses and networks; whoever trusts everybody's word on who they are trusts nobody's."""
+    for name in names:
+        if ipaddress.ip_network(name, strict=False).prefixlen == 0:
+            raise ValueError(f"{name!r}: every address")
+    return names
+
+
+HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_host_names)]
+Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)]
 
 
 class Settings(BaseSettings):
@@ -43,8 +80,11 @@ class Settings(BaseSettings):
     app_database_url: SecretStr | None = Field(
         None, description="connection of the serving role (wanmi_app); unset = derived for the private cluster, else database_url"
     )
-    host: str = Field("127.0.0.1", description="address to listen on; loopback only until accounts exist")
+    host: str = Field("127.0.0.1", description="address to listen on; beyond loopback only where somebody can log in")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port of the web server; 0 = any free one")
+    allowed_hosts: HostNames = Field((), description="names under which people reach the server, by comma; unset = the machine's own")
+    trusted_proxies: Networks = Field((), description="addresses of proxies whose X-Forwarded-For and -Proto count, by comma")
+    public: bool = Field(False, description="strangers act as the account public; off = everybody logs in")
     database_pool: Annotated[int, Field(ge=1, le=64)] = Field(8, description="connections that requests share")
     queue_seconds: Annotated[float, Field(gt=0, le=60)] = Field(2.0, description="longest wait for a free connection; then 503")
     tile_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = Field(5.0, description="longest query of a tile")
@@ -59,6 +99,21 @@ class Settings(BaseSettings):
     demo_password: SecretStr | None = Field(
         None, description="first start with the sample city: password of its three users; unset = one-time passwords, printed once"
     )
+    totp: Literal["off", "optional", "required"] = Field(
+        "off", description="second factor of people: none, for those who enrol, or everybody must enrol at the next log-in"
+    )
+    oidc_issuer: str | None = Field(None, description="address of the identity provider of the intranet; unset = no such log-in")
+    oidc_client_id: str | None = Field(None, description="this server's name at the identity provider")
+    oidc_client_secret: SecretStr | None = Field(None, description="this server's secret at the identity provider")
+    oidc_claim: str = Field("preferred_username", description="claim that names the account when an identity is linked")
+    oidc_title: str = Field("统一身份认证", description="what the log-in page calls the identity provider")
+    audit_head_file: Path | None = Field(
+        None, description="a second file for the heads of the sealed audit log, on another disk; unset = only the one in the state folder"
+    )
+    upload_mb: Annotated[int, Field(ge=1, le=16384)] = Field(200, description="largest file that may be uploaded for an import, in MB")
+    import_jobs: Annotated[int, Field(ge=1, le=8)] = Field(1, description="imports that run at the same time")
+    analysis_jobs: Annotated[int, Field(ge=1, le=16)] = Field(1, description="analyses that run at the same time")
+    job_keep_days: Annotated[int, Field(ge=1, le=3650)] = Field(30, description="days for which finished jobs and their reports are kept")
     minimum_free_mb: Annotated[int, Field(ge=0)] = Field(2048, description="free disk space that set-up asks for, in MB")
 
     @classmethod

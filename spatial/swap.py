@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from psycopg2.extensions import make_dsn
 
 from grid_coding.errors import BilingualError
 from spatial.contents import scalar
+from spatial.dump import sync_tree
+from spatial.manifest import RASTER_FOLDER, Manifest
 from spatial.prepare import MAINTENANCE, connect
 from spatial.processes import signals_held
 
-__all__ = ["Move", "SwapFailed", "alone", "drop_database", "has_database", "moved", "swap", "sweep"]
+__all__ = ["MARK", "Move", "SwapFailed", "alone", "drop_database", "fresh_rasters", "has_database", "moved", "swap", "sweep"]
 
 Move = tuple[Path, Path]  # from, to
+MARK = "_restore_"  # in the names of what is being made beside
 ATTEMPTS = 10  # each waits up to 5 s for sessions to leave (PostgreSQL's own limit)
 RESTORE_LOCK = 92665  # beside the upgrade's
 EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
@@ -145,3 +149,28 @@ def moved(moves: Sequence[Move]) -> Iterator[None]:
 def _run(connection: Connection, statement: str, *names: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def fresh_rasters(source: Path, manifest: Manifest, rasters: Path, stamp: str, report: Callable[[str], None]) -> Iterator[list[Move]]:
+    """Copies the dump's rasters beside the raster folder and yields the renames that put them in its place."""
+    names = [name for name in manifest.files if name.startswith(f"{RASTER_FOLDER}/")]
+    fresh = rasters.with_name(f"{rasters.name}{MARK}{secrets.token_hex(4)}")
+    aside = [(rasters, rasters.with_name(f"{rasters.name}_before_{stamp}"))] if rasters.exists() else []
+    if not names and not aside:
+        yield []
+        return
+    report(f"复制 {len(names)} 个栅格文件 copying raster files")
+    try:
+        fresh.mkdir(parents=True)
+        for name in names:
+            copy = fresh / Path(name).relative_to(RASTER_FOLDER)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, copy)
+        sync_tree(fresh)
+        yield [*aside, (fresh, rasters)]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SwapFailed(f"栅格文件未能恢复：{reason}", f"the raster files could not be restored: {reason}") from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)  # gone already when it has become the raster folder

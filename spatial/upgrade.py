@@ -20,13 +20,14 @@ from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
 from layers.model import Layer
 from layers.stream import Stream
+from spatial.rights.rules import first_rules
+from spatial.rights.views import ACTOR_ROLE, APP_ROLE, SEEN_SCHEMA, drop_seen, plan_seen, register_layers
 from spatial.streams import STREAM_SCHEMA, stream_tables
 from spatial.tables import CORE_SCHEMA, LAYER_SCHEMA, layer_tables
 
-__all__ = ["UpgradePlan", "UpgradeRefused", "head_revision", "pending", "plan_tables", "scripts", "upgrade"]
+__all__ = ["UpgradePlan", "UpgradeRefused", "enforce_right", "head_revision", "pending", "plan_tables", "scripts", "upgrade"]
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
-APP_ROLE = "wanmi_app"
 SCHEMAS = (CORE_SCHEMA, LAYER_SCHEMA, STREAM_SCHEMA)
 # One upgrade at a time; the number is ours alone ("wanmi" in letters of a telephone).
 UPGRADE_LOCK = 92664
@@ -62,26 +63,61 @@ def upgrade(engine: Engine, registry: Registry) -> list[str]:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         for schema in SCHEMAS:
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
-        config = _alembic(connection)
-        command.upgrade(config, "head")
+        before = _revision(connection)
+        command.upgrade(_alembic(connection), "head")
         plan = plan_tables(connection, registry)
         if plan.refusals:
             raise UpgradeRefused(plan.refusals)
+        if plan.steps or before != head_revision():
+            drop_seen(connection)
         for _, statement in plan.steps:
             connection.exec_driver_sql(statement.replace("%", "%%"))
-        _grant(connection)
-    return [sentence for sentence, _ in plan.steps]
+        rights = enforce_right(connection, registry)
+    return [sentence for sentence, _ in plan.steps] + rights
+
+
+def enforce_right(connection: Connection, registry: Registry) -> list[str]:
+    """Brings policies, views and gates to the registry and returns a line for each layer or object that was not as it should be.
+
+    Raises:
+        UpgradeRefused: the server has not the roles that the right needs.
+    """
+    missing = {APP_ROLE, ACTOR_ROLE} - set(connection.scalars(text("SELECT rolname FROM pg_roles")))
+    if missing:
+        name = min(missing)
+        raise UpgradeRefused([
+            f"服务器没有角色 {name}；请管理员运行 `wanmi db prepare --print` 给出的 SQL"
+            f" / the server has no role {name}: have the administrator run what `wanmi db prepare --print` prints"
+        ])  # fmt: skip
+    news = register_layers(connection, registry)
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SEEN_SCHEMA}"))  # a restore drops that of the archive
+    for schema in (LAYER_SCHEMA, STREAM_SCHEMA, "access", CORE_SCHEMA):
+        connection.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {ACTOR_ROLE}"))
+    connection.execute(text(f"GRANT USAGE, CREATE ON SCHEMA {SEEN_SCHEMA} TO {ACTOR_ROLE}"))
+    beneath = "access.effective, access.unmasking, wanmi.city, wanmi.dataset, wanmi.alembic_version"
+    connection.execute(text(f"GRANT SELECT ON {beneath} TO {ACTOR_ROLE}"))
+    connection.execute(text(f"GRANT USAGE ON SCHEMA {SEEN_SCHEMA} TO {APP_ROLE}"))
+    # served directly until there was a right
+    for schema in SCHEMAS:
+        connection.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {APP_ROLE}"))
+        connection.execute(text(f"REVOKE ALL ON SCHEMA {schema} FROM {APP_ROLE}"))
+    steps = plan_seen(connection, registry)
+    for _, statement in steps:
+        connection.exec_driver_sql(statement.replace("%", "%%"))
+    compiled = connection.scalar(text("SELECT EXISTS (SELECT FROM access.effective)"))
+    if first_rules(connection) or news or not compiled:
+        connection.execute(text("SELECT access.compile()"))
+    return list(dict.fromkeys(sentence for sentence, _ in steps))
 
 
 def pending(engine: Engine, registry: Registry) -> list[str]:
     """Returns a line per change that an upgrade would make or refuse; empty when the database fits this version."""
     with engine.connect() as connection:
-        known = connection.scalar(text("SELECT to_regclass('wanmi.alembic_version')"))
-        revision = connection.scalar(text("SELECT version_num FROM wanmi.alembic_version")) if known else None
+        revision = _revision(connection)
         if revision != head_revision():
             return [f"{revision or '–'} → {head_revision()}"]
         plan = plan_tables(connection, registry)
-        return [*plan.refusals, *(sentence for sentence, _ in plan.steps)]
+        return [*plan.refusals, *(sentence for sentence, _ in plan.steps), *dict(plan_seen(connection, registry))]
 
 
 def head_revision() -> str:
@@ -105,13 +141,12 @@ def _alembic(connection: Connection) -> Config:
     return config
 
 
-def _grant(connection: Connection) -> None:
-    """The serving role reads layers and cities, nothing else; it has no right to write or to define."""
-    if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": APP_ROLE}) is None:
-        return
-    for schema in SCHEMAS:
-        connection.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {APP_ROLE}"))
-        connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {APP_ROLE}"))
+def _revision(connection: Connection) -> str | None:
+    """Returns the migration that the database is at, None before the first."""
+    if connection.scalar(text("SELECT to_regclass('wanmi.alembic_version')")) is None:
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM wanmi.alembic_version"))
+    return found
 
 
 def plan_tables(connection: Connection, registry: Registry) -> UpgradePlan:

@@ -22,7 +22,8 @@ from spatial.database import owner_engine
 from spatial.settings import load_settings
 from spatial.upgrade import upgrade
 from tests.support.cluster import Server, running_server
-from tests.support.serving import serving
+from tests.support.serving import Address, serving
+from tests.support.signed import key_of, signed_in, token_of
 from tests.support.town import Town, build
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,17 +90,15 @@ def town(engine: Engine, registry: Registry) -> Town:
 
 
 @pytest.fixture(scope="module")
-def client(server: Server, database: str, town: Town) -> Iterator[TestClient]:
-    """The application over the town, serving as ``wanmi_app``."""
-    with TestClient(
-        create_app(load_settings({}), server.app(database)), base_url="http://127.0.0.1:8000", raise_server_exceptions=False
-    ) as found:
+def client(server: Server, database: str, engine: Engine, town: Town) -> Iterator[TestClient]:
+    """The application over the town, serving as ``wanmi_app``, with somebody signed in who sees everything."""
+    with signed_in(create_app(load_settings({}), server.app(database), owner_dsn=server.owner(database)), engine) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def live(server: Server, database: str, town: Town) -> Iterator[str]:
-    """Address of the application over the town on a real port, for clients of other makes."""
-    app = create_app(load_settings({}), server.app(database))
+def live(server: Server, database: str, engine: Engine, town: Town) -> Iterator[Address]:
+    """Address of the application over the town on a real port, for clients of other makes, with credentials that see everything."""
+    app = create_app(load_settings({}), server.app(database), owner_dsn=server.owner(database))
     with serving(app) as address:
-        yield address
+        yield Address(address, token_of(engine), key_of(engine))

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
 from layers.model import Layer
-from spatial.features import table_of
+from spatial.features import overlaps, view_of
 from tiles.grids import Tile
 
 __all__ = ["EXTENT", "TileBytes", "statement", "vector_tile"]
@@ -32,26 +32,27 @@ class TileBytes:
     etag: str
 
 
-async def vector_tile(connection: AsyncConnection[TupleRow], layer: Layer, tile: Tile, city: str | None) -> TileBytes:
-    """Makes one tile of a layer on WebMercatorQuad."""
+async def vector_tile(connection: AsyncConnection[TupleRow], layer: Layer, tile: Tile, city: str | None, gated: bool) -> TileBytes:
+    """Makes one tile of a layer on WebMercatorQuad; ``gated`` as in ``spatial.features.overlaps``."""
     if not layer.minzoom <= tile.z:
         return TileBytes(b"", '"empty"')
-    query = statement(layer, tile.z, city is not None)
+    query = statement(layer, tile.z, city is not None, gated)
     params = {"z": tile.z, "x": tile.x, "y": tile.y, "city": city}
     row = await (await connection.execute(query, params, prepare=True, binary=True)).fetchone()
     body = bytes(row[0]) if row and row[0] else b""
     return TileBytes(body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"' if body else '"empty"')
 
 
-def statement(layer: Layer, zoom: int, by_city: bool) -> sql.Composed:
+def statement(layer: Layer, zoom: int, by_city: bool, gated: bool = False) -> sql.Composed:
     """Returns the tile statement of a layer at a zoom; bound: z, x, y and, when asked for, the city's key."""
     # the key is resolved inside the statement: one round trip a tile
-    city = sql.SQL("city = (SELECT c.id FROM wanmi.city c WHERE c.key = %(city)s) AND ") if by_city else sql.SQL("")
-    return _cells(layer, city) if layer.points and zoom < layer.detail_zoom else _features(layer, zoom, city)
+    city = sql.SQL("city = (SELECT c.id FROM seen.city c WHERE c.key = %(city)s) AND ") if by_city else sql.SQL("")
+    return _cells(layer, city, gated) if layer.points and zoom < layer.detail_zoom else _features(layer, zoom, city, gated)
 
 
-def _features(layer: Layer, zoom: int, city: sql.SQL) -> sql.Composed:
+def _features(layer: Layer, zoom: int, city: sql.SQL, gated: bool) -> sql.Composed:
     fields = [key for key, smallest in layer.tile_fields.items() if zoom >= smallest]
+    envelope = sql.SQL("ST_TileEnvelope(%(z)s, %(x)s, %(y)s, margin => {})").format(sql.Literal(BUFFER / EXTENT))
     columns = sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(key)) for key in fields)
     return sql.SQL("""
         SELECT ST_AsMVT(t, {name}, {extent}, 'mvt_geom', 'id') FROM (
@@ -60,22 +61,22 @@ def _features(layer: Layer, zoom: int, city: sql.SQL) -> sql.Composed:
                   AND ST_Y(f.{anchor}) > ST_YMin(b.tile) AND ST_Y(f.{anchor}) <= ST_YMax(b.tile))::int AS count{columns}
           FROM (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile) b,
                {table} f
-          WHERE {city}f.geom3857 && ST_TileEnvelope(%(z)s, %(x)s, %(y)s, margin => {margin})
+          WHERE {city}{within}
           ORDER BY f.id
         ) t WHERE mvt_geom IS NOT NULL
     """).format(
         name=sql.Literal(layer.id),
         extent=sql.Literal(EXTENT),
         buffer=sql.Literal(BUFFER),
-        margin=sql.Literal(BUFFER / EXTENT),
+        within=overlaps(layer, sql.SQL("f.geom3857"), envelope, gated),
         columns=columns,
-        table=table_of(layer),
+        table=view_of(layer),
         city=city,
         anchor=sql.SQL("geom3857" if layer.points else "anchor"),
     )
 
 
-def _cells(layer: Layer, city: sql.SQL) -> sql.Composed:
+def _cells(layer: Layer, city: sql.SQL, gated: bool) -> sql.Composed:
     """Cells anchored to the grid of the world; each is owned by one tile. Integer sums keep the ETag stable."""
     counts: list[sql.Composable] = []
     domain = layer.domain_of(layer.aggregate_by) if layer.aggregate_by is not None else None
@@ -97,7 +98,7 @@ def _cells(layer: Layer, city: sql.SQL) -> sql.Composed:
             FROM {table}, (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile,
                                   (ST_XMax(ST_TileEnvelope(%(z)s, %(x)s, %(y)s)) - ST_XMin(ST_TileEnvelope(%(z)s, %(x)s, %(y)s)))
                                   / {extent} AS unit) b
-            WHERE {city}geom3857 && ST_TileEnvelope(%(z)s, %(x)s, %(y)s)
+            WHERE {city}{within}
               AND ST_X(geom3857) >= ST_XMin(b.tile) AND ST_X(geom3857) < ST_XMax(b.tile)
               AND ST_Y(geom3857) > ST_YMin(b.tile) AND ST_Y(geom3857) <= ST_YMax(b.tile)
           ) p GROUP BY px / {cell}, py / {cell} ORDER BY 2
@@ -110,6 +111,7 @@ def _cells(layer: Layer, city: sql.SQL) -> sql.Composed:
         side=sql.Literal(CELLS),
         counts=sql.SQL("").join(counts),
         kept=kept,
-        table=table_of(layer),
+        within=overlaps(layer, sql.SQL("geom3857"), sql.SQL("ST_TileEnvelope(%(z)s, %(x)s, %(y)s)"), gated),
+        table=view_of(layer),
         city=city,
     )

@@ -58,7 +58,8 @@ const ICONS = [
   "search", "layers", "table-2", "ruler", "camera", "printer", "sun", "moon", "languages", "keyboard", "x",
   "chevron-right", "chevron-down", "chevron-left", "copy", "crosshair", "plus", "minus", "refresh-cw", "triangle-alert",
   "check", "map-pin", "maximize", "spline", "pentagon", "trash-2", "house", "info", "loader-circle", "wifi-off",
-  "navigation-2", "inbox", "eye", "history", "sliders-horizontal",
+  "navigation-2", "inbox", "eye", "history", "sliders-horizontal", "list-checks", "upload", "download", "circle-stop",
+  "lock",
 ];
 
 /** The MIT licence text, for packages that name it but ship no file. @param {string} holder */

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import cities, database, imports, recipes, samples, server, users
+from api.cli import audit, cities, database, imports, recipes, rights, samples, server, users, worker
 from grid_coding.errors import BilingualError
 
 __all__ = ["app", "main"]
@@ -25,7 +25,10 @@ app.add_typer(database.app, name="db")
 app.add_typer(cities.app, name="city")
 app.add_typer(samples.app, name="sample")
 app.add_typer(users.app, name="user")
+app.add_typer(audit.app, name="audit")
+app.add_typer(rights.app, name="rights")
 app.command("import")(imports.import_file)
+app.command("worker")(worker.worker)
 app.command("recipes")(recipes.list_recipes)
 
 

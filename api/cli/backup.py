@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.house import Steps, open_house
+from api.cli.house import Steps, log_act, open_house
 from layers.catalogue import load as load_registry
 from spatial.archiver import Archiver
 from spatial.cluster import DATABASE, Cluster
@@ -39,6 +39,8 @@ def dump_database(
             programs = Archiver(cluster.programs.folder, cluster.programs.major)
             manifest = dump(cluster.dsn("admin"), target, rasters, state, steps, archiver=programs)
         steps.done()
+        with house.engine.begin() as connection:
+            log_act(connection, "dump", target.name, rows=manifest.total_rows)
     typer.echo(_dumped(target, manifest))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.house import CliError, open_house
+from api.cli.house import CliError, log_act, open_house
 from spatial.cities import City, add_city, cities, city_by_key, remove_city
 from spatial.datasets import raster_files, remove_raster_files
 from spatial.place import raster_folder
@@ -39,6 +39,7 @@ def add(
     )  # fmt: skip
     with open_house(load_settings()) as house, house.engine.begin() as connection:
         added = add_city(connection, city)
+        log_act(connection, "city.add", f"city/{added.key}", prefix=added.prefix)
     typer.echo(f"已添加 {added.title_zh}（{added.key}，前缀 {added.prefix}，EPSG:{added.metric_srid}） / added")
 
 
@@ -64,6 +65,7 @@ def remove(
             raise typer.Exit(1)
         rasters = raster_files(connection, city)
         gone = remove_city(connection, city, house.registry)
+        log_act(connection, "city.remove", f"city/{city.key}", rows=gone)
     remove_raster_files(raster_folder(settings.raster_dir, settings.state_dir), rasters)
     typer.echo(f"已删除 {city.title_zh}，{gone} 行 / removed, {gone} rows")
 

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from psycopg2.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
 from layers.catalogue import load as load_registry
+from spatial.audit.record import Entry, local_name, record
 from spatial.cluster import Cluster
 from spatial.database import owner_engine
 from spatial.prepare import PrepareError, prepare, verify
@@ -37,6 +38,11 @@ class House:
     owner_dsn: str
     app_dsn: str
     engine: Engine
+
+
+def log_act(connection: Connection, action: str, thing: str, **detail: object) -> None:
+    """Tells the audit log, within the caller's transaction, what somebody did at the machine itself."""
+    record(connection, Entry(action, actor_name=local_name(), object=thing, detail=detail))
 
 
 class Steps:

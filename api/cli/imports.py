@@ -12,14 +12,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy import Connection, Engine
 
-from api.cli.house import CliError, open_house
+from api.cli.house import CliError, log_act, open_house
 from api.cli.recipes import run_recipe
 from data.importing import ImportSource, OnBad
 from data.importing import import_file as run_import
 from data.loading import Progress as Told
 from data.mapping import split_pairs
 from data.report import FileFault, ImportReport
+from spatial.accounts.accounts import account_by_name
 from spatial.settings import load_settings
 
 __all__ = ["import_file"]
@@ -57,12 +59,13 @@ def import_file(
     title: Annotated[str | None, typer.Option(help="数据集名称 / name of the dataset")] = None,
     report: Annotated[Path | None, typer.Option(help="报告文件（JSON） / report file")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只检查，不写入 / check only")] = False,
+    as_: Annotated[str | None, typer.Option("--as", help="以哪个用户的权限导入 / whose right holds")] = None,
 ) -> None:
     """导入文件到图层，或按配方装入一座城市；退出码 0 全部写入，1 有行被拒绝或放在一边，2 无法执行 / imports a file or a recipe."""
     settings = load_settings()
     if report is not None:
         _check_report(report)
-    others = (x, y, crs, datum, encoding, source_layer, source, licence, title)
+    others = (x, y, crs, datum, encoding, source_layer, source, licence, title, as_)
     if recipe is not None:
         if folder is None or any((file, layer, map_, set_, on_bad != "refuse", *others)):
             raise CliError(
@@ -77,11 +80,23 @@ def import_file(
         file, layer, mapping, constants, x, y, crs, datum, encoding, source_layer, on_bad, dry_run, source, licence, title
     )  # fmt: skip
     with open_house(settings) as house, _progress() as told:
-        outcome = run_import(house.engine, house.registry, city, asked, told)
+        outcome = run_import(house.engine, house.registry, city, asked, told, _noted, _account(house.engine, as_))
     if report is not None:
         _write(outcome, report)
     _tell(outcome, dry_run)
     raise typer.Exit(outcome.exit_code)
+
+
+def _noted(connection: Connection, report: ImportReport) -> None:
+    log_act(connection, "import", f"layer/{report.layer}", file=report.file, written=report.written, set_aside=report.set_aside)
+
+
+def _account(engine: Engine, name: str | None) -> int | None:
+    """Returns the account of a user; without a name the system imports."""
+    if name is None:
+        return None
+    with engine.connect() as connection:
+        return account_by_name(connection, name).id
 
 
 def _pairs(texts: list[str] | None, option: str) -> list[tuple[str, str]]:

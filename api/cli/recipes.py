@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from api.cli.house import CliError, Steps, open_house
+from api.cli.house import CliError, Steps, log_act, open_house
 from data.recipes.catalogue import load_recipe, names
 from data.recipes.runner import RecipeRun
 from data.recipes.runner import run_recipe as run
@@ -39,6 +39,9 @@ def run_recipe(settings: Settings, name: str, folder: Path, city: str | None, re
         rasters = raster_folder(settings.raster_dir, settings.state_dir)
         outcome = run(house.engine, house.registry, RecipeRun(recipe, folder, rasters, city, replace, dry_run), steps)
         steps.done()
+        if outcome.exit_code < 2 and not dry_run:
+            with house.engine.begin() as connection:
+                log_act(connection, "import", f"recipe/{recipe.id}", exit_code=outcome.exit_code, replace=replace)
     if report is not None:
         try:
             outcome.write(report)

@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from api.cli.house import Steps, open_house
-from data.sample_city import make_sample, remove_sample
+from api.cli.house import Steps, log_act, open_house
+from data.sample_city import SAMPLE_KEY, make_sample, remove_sample
 from spatial.place import raster_folder
 from spatial.settings import load_settings
 from spatial.upgrade import upgrade
@@ -43,6 +43,8 @@ def make(
             made = make_sample(
                 house.engine, house.registry, size=size, profile=profile, seed=seed, report=report, rasters=rasters, progress=progress
             )
+        with house.engine.begin() as connection:
+            log_act(connection, "city.add", f"city/{SAMPLE_KEY}", size=size, rows=sum(made.rows.values()))
     for layer, rows in made.rows.items():
         typer.echo(f"{layer}\t{rows}")
     typer.echo(
@@ -59,6 +61,8 @@ def remove(size: Annotated[str | None, typer.Option(help="仅当规模相符时�
     settings = load_settings()
     with open_house(settings, steps) as house:
         gone = remove_sample(house.engine, house.registry, steps, raster_folder(settings.raster_dir, settings.state_dir), size)
+        with house.engine.begin() as connection:
+            log_act(connection, "city.remove", f"city/{SAMPLE_KEY}", rows=gone)
     typer.echo(f"已删除示范城市，{gone} 行 / removed, {gone} rows")
 
 

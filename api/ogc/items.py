@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.dependencies import Connect, LayerDep, SettingsDep, checked_text, one_city, parse_bbox
+from api.dependencies import Connect, ExactnessDep, LayerDep, checked_text, one_city, parse_bbox
 from api.errors import bad_request, not_found
 from api.links import GEOJSON, link, url
 from api.render import collection_text
@@ -32,7 +32,7 @@ async def get_items(
     request: Request,
     layer: LayerDep,
     connect: Connect,
-    settings: SettingsDep,
+    exactness: ExactnessDep,
     city: Annotated[str | None, Query(description="city key")] = None,
     bbox: Annotated[str | None, Query(description="west,south,east,north in degrees")] = None,
     limit: Annotated[int, Query(ge=1)] = DEFAULT_LIMIT,
@@ -46,10 +46,10 @@ async def get_items(
     size = min(limit, MAX_LIMIT)
     async with connect.queries() as connection:
         found = await one_city(connection, city)
-        selection = Selection(found.id if found else None, parse_bbox(bbox), start, end, equals)
+        selection = Selection(found.id if found else None, parse_bbox(bbox), start, end, equals, connect.gated)
         page = items(layer, selection, size + 1, after)
         rows = await (await connection.execute(page.statement, page.params, prepare=True)).fetchall()
-        matched = await count(connection, layer, selection, settings.exact_count_limit)
+        matched = await count(connection, layer, selection, exactness.of(layer, found))
     links = [link(str(request.url), "self", GEOJSON)]
     if len(rows) > size:
         following = request.url.include_query_params(after=rows[size - 1][0])
@@ -78,12 +78,15 @@ async def get_item(request: Request, layer: LayerDep, connect: Connect, feature_
         row = await (await connection.execute(query.statement, query.params, prepare=True)).fetchone()
     if row is None:
         raise missing
-    etag = f'"{row[1]}"'
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers={"ETag": etag})
+    headers = {"ETag": f'"{row[1]}"'}
+    if any(field.clearance is not None for field in layer.fields.values()):
+        # one version looks different to different people, and to one person after a field was unmasked
+        headers["Cache-Control"] = "private, no-store"
+    elif request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
     here = ("ogc", "collections", layer.id)
     links = [link(str(request.url), "self", GEOJSON), link(url(request, *here), "collection")]
-    return Response(collection_text([row[2]], {"links": links}, single=True), media_type=GEOJSON, headers={"ETag": etag})
+    return Response(collection_text([row[2]], {"links": links}, single=True), media_type=GEOJSON, headers=headers)
 
 
 def field_filters(layer: Layer, given: QueryParams, known: frozenset[str]) -> dict[str, list[object]]:

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from api.dependencies import CityQuery, Connect, LayerDep, OpenDep, ReaderDep, RegistryDep, SettingsDep, one_city, visible_layers
+from api.dependencies import CityQuery, Connect, ExactnessDep, LayerDep, OpenDep, RegistryDep, RightDep, one_city, visible_layers
 from api.links import GEOJSON, link, url
 from layers.model import Layer
-from spatial.features import summaries
+from spatial.features import Exactness, summaries
 
 __all__ = ["router"]
 
@@ -54,14 +54,14 @@ async def conformance(_: OpenDep) -> dict[str, list[str]]:
 async def collections(
     request: Request,
     registry: RegistryDep,
-    actor: ReaderDep,
-    settings: SettingsDep,
+    right: RightDep,
+    exactness: ExactnessDep,
     connect: Connect,
     query: Annotated[CityQuery, Query()],
 ) -> dict[str, Any]:
     """Answers the collections with their extents."""
-    layers = visible_layers(registry, actor)
-    found = await _extents(connect, layers, query.city, settings.exact_count_limit)
+    layers = visible_layers(registry, right)
+    found = await _extents(connect, layers, query.city, exactness)
     return {
         "links": [link(url(request, "ogc", "collections"), "self")],
         "collections": [describe(request, layer, found.get(layer.id)) for layer in layers],
@@ -70,17 +70,17 @@ async def collections(
 
 @router.get("/collections/{layer}")
 async def collection(
-    request: Request, layer: LayerDep, settings: SettingsDep, connect: Connect, query: Annotated[CityQuery, Query()]
+    request: Request, layer: LayerDep, exactness: ExactnessDep, connect: Connect, query: Annotated[CityQuery, Query()]
 ) -> dict[str, Any]:
     """Answers one collection."""
-    found = await _extents(connect, [layer], query.city, settings.exact_count_limit)
+    found = await _extents(connect, [layer], query.city, exactness)
     return describe(request, layer, found.get(layer.id))
 
 
-async def _extents(connect: Connect, layers: list[Layer], city_key: str | None, limit: int) -> dict[str, list[float]]:
+async def _extents(connect: Connect, layers: list[Layer], city_key: str | None, exactness: Exactness) -> dict[str, list[float]]:
     async with connect.queries() as connection:
         city = await one_city(connection, city_key)
-        found = await summaries(connection, layers, city, limit)
+        found = await summaries(connection, layers, city, exactness)
     return {key: list(summary.bbox) for key, summary in found.items() if summary.bbox is not None}
 
 

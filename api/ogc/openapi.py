@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api.dependencies import ReaderDep, RegistryDep, visible_layers
+from api.dependencies import RegistryDep, RightDep, visible_layers
 from api.links import base_url
 from api.ogc.items import DEFAULT_LIMIT, MAX_LIMIT
 from layers.model import Attribute, Layer
@@ -24,9 +24,9 @@ TYPES: dict[str, dict[str, Any]] = {
 
 
 @router.get("/api", response_class=JSONResponse)
-async def api_document(request: Request, registry: RegistryDep, actor: ReaderDep) -> JSONResponse:
+async def api_document(request: Request, registry: RegistryDep, right: RightDep) -> JSONResponse:
     """Answers the API document."""
-    layers = visible_layers(registry, actor)
+    layers = visible_layers(registry, right)
     return JSONResponse(document(layers, base_url(request)), media_type=MEDIA_TYPE)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from api.dependencies import CityQuery, Connect, LayerDep, ReaderDep, RegistryDep, one_city, visible_layers
+from api.dependencies import CityQuery, Connect, LayerDep, ReaderDep, RegistryDep, RightDep, one_city, visible_layers
 from api.errors import not_found
 from api.links import link, url
 from api.ogc.tiles import WHOLE_WORLD, tilejson
@@ -32,10 +32,10 @@ async def styles(request: Request, _: ReaderDep) -> dict[str, Any]:
 
 @router.get("/ogc/styles/{style}")
 async def style(
-    request: Request, style: str, actor: ReaderDep, registry: RegistryDep, connect: Connect, query: Annotated[CityQuery, Query()]
+    request: Request, style: str, right: RightDep, registry: RegistryDep, connect: Connect, query: Annotated[CityQuery, Query()]
 ) -> dict[str, Any]:
     """Answers the style of the whole map in a theme."""
-    layers = visible_layers(registry, actor)
+    layers = visible_layers(registry, right)
     return await _style(request, style, Registry(registry.groups, {layer.id: layer for layer in layers}), connect, query.city)
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import CityQuery, Connect, LayerDep, ReaderDep, SettingsDep, one_city
+from api.dependencies import CityQuery, Connect, ExactnessDep, LayerDep, ReaderDep, one_city
 from api.errors import not_found
 from api.links import link, url
 from layers.model import Layer
-from spatial.features import summaries
+from spatial.features import Exactness, summaries
 from tiles.grids import GRIDS, checked_tile, grid, limits
 from tiles.vector import vector_tile
 
@@ -44,10 +44,10 @@ def tilejson(request: Request, layer: Layer, city: str | None, bounds: tuple[flo
     }
 
 
-async def _bounds(connect: Connect, layer: Layer, key: str | None, limit: int) -> tuple[float, float, float, float]:
+async def _bounds(connect: Connect, layer: Layer, key: str | None, exactness: Exactness) -> tuple[float, float, float, float]:
     async with connect.queries() as connection:
         city = await one_city(connection, key)
-        found = await summaries(connection, [layer], city, limit)
+        found = await summaries(connection, [layer], city, exactness)
     return found[layer.id].bbox or WHOLE_WORLD
 
 
@@ -97,13 +97,13 @@ async def tileset(
     request: Request,
     layer: LayerDep,
     grid_name: str,
-    settings: SettingsDep,
+    exactness: ExactnessDep,
     connect: Connect,
     query: Annotated[TilesetQuery, Query()],
 ) -> dict[str, Any]:
     """Answers one tileset, or its TileJSON."""
     _served(grid_name)
-    bounds = await _bounds(connect, layer, query.city, settings.exact_count_limit)
+    bounds = await _bounds(connect, layer, query.city, exactness)
     if query.f == "tilejson":
         return tilejson(request, layer, query.city, bounds)
     document = _tileset(request, layer, grid_name, query.city)
@@ -135,7 +135,7 @@ async def xyz_tile(
 async def _tile(request: Request, layer: Layer, z: int, x: int, y: int, connect: Connect, key: str | None) -> Response:
     address = checked_tile(z, x, y)
     async with connect.tiles() as connection:
-        made = await vector_tile(connection, layer, address, key)
+        made = await vector_tile(connection, layer, address, key, connect.gated)
         if not made.body:
             await one_city(connection, key)  # an empty tile of a city that is not there is a 404
     headers = {"ETag": made.etag, "Cache-Control": "private, no-cache"}

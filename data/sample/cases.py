@@ -19,6 +19,7 @@ from data.sample.planar import Integers
 from data.sample.rows_things import chunked
 from data.sample.terrain import CORE, Floats
 from data.sample.world import World
+from data.sample.yards import reporters_of
 from data.table import LayerTable
 from grid_coding.classes import classes
 
@@ -241,6 +242,7 @@ def case_rows(world: World, component_code: Sequence[str]) -> Iterator[LayerTabl
                 "component_code": codes,
                 "stage": stage,
                 "source": year.source,
+                **reporters_of(world, "cases", np.asarray(year.source, dtype=object)),
                 "description": _texts(year, places),
                 "address": places,
                 "grid_code": world.divisions.cell_code[world.cell_of(points)],

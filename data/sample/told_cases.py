@@ -18,6 +18,7 @@ from data.sample.names import words
 from data.sample.planar import Integers
 from data.sample.terrain import Floats
 from data.sample.world import World
+from data.sample.yards import reporters_of
 from data.table import LayerTable
 from grid_coding.classes import classes
 
@@ -162,6 +163,7 @@ def told_rows(world: World) -> Iterator[LayerTable]:
             "component_code": [None] * count,
             "stage": np.where(done, "closed", early).astype(object),
             "source": source,
+            **reporters_of(world, "told cases", source),
             "description": _texts(subjects, source.tolist(), places, random),
             "address": places,
             "grid_code": [None] * count,

@@ -11,7 +11,7 @@ from data.sample.planar import Geometries, Integers
 from data.sample.terrain import Floats
 from data.sample.world import World
 
-__all__ = ["evenly", "far_apart", "people_of", "phones_of", "yard_points"]
+__all__ = ["evenly", "far_apart", "people_of", "phones_of", "reporters_of", "yard_points"]
 
 ROUNDS = 8  # of moving places to the middle of their surroundings
 TRIED, EDGE, WALL = 48, 6.0, 3.0  # places tried on a plot, how far from its edge and from walls, m
@@ -73,10 +73,23 @@ def evenly(points: Floats, count: int, first: int = 0) -> Integers:
     return np.asarray(picked, dtype=np.int64)
 
 
+CITIZENS = ("hotline", "app")  # sources of a case that have a person behind them
+
+
 def people_of(world: World, concern: str, count: int) -> NDArray[np.object_]:
     """Invents the names of some people."""
     drawn = world.random(concern).integers(0, len(SURNAMES) * len(GIVEN), count).tolist()
     return np.array([SURNAMES[n % len(SURNAMES)] + GIVEN[n // len(SURNAMES)] for n in drawn], dtype=object)
+
+
+def reporters_of(world: World, concern: str, source: NDArray[np.object_]) -> dict[str, NDArray[np.object_]]:
+    """Returns who told of cases that citizens told, by field; nobody for the others."""
+    told = np.isin(source, CITIZENS)
+    name, phone = np.full(len(source), None, dtype=object), np.full(len(source), None, dtype=object)
+    name[told] = people_of(world, f"{concern} reporters", int(told.sum()))
+    drawn = world.random(f"{concern} reporters' telephones").integers(0, 100_000, int(told.sum())).tolist()
+    phone[told] = [f"{AREA_CODE}-666{number:05d}" for number in drawn]
+    return {"reporter_name": name, "reporter_phone": phone}
 
 
 def phones_of(world: World, concern: str, count: int) -> NDArray[np.object_]:

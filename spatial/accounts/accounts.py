@@ -16,7 +16,8 @@ from spatial.accounts.passwords import hash_password, is_same
 from spatial.accounts.policy import PasswordRefused, Profile, check_password, is_stale
 
 __all__ = [
-    "NewAccount", "account_by_id", "account_by_name", "accounts", "create", "disable", "disable_stale", "enable", "lock", "set_password",
+    "NewAccount", "account_by_id", "account_by_name", "accounts", "change", "create", "disable", "disable_stale", "enable", "find_accounts",
+    "lock",    "set_password",
 ]  # fmt: skip
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,31}")
@@ -27,16 +28,26 @@ COLUMNS = """
     a.id, a.name, a.title, o.key AS organisation, a.department, a.post, a.state, a.locked_until, a.password_changed_at, a.must_change,
     a.last_login_at, a.version, a.created_at, a.enabled_at, a.disabled_at
 """
+# Whether an account holds a role that reaches its own organisation's rows; a disabled one's counts too, it may be enabled again.
+DEPENDS = """
+    SELECT EXISTS (
+      SELECT FROM account.account_role r JOIN access.rule u ON u.role = r.role AND u.reach = 'own'
+      WHERE r.account = :id AND r.organisation IS NULL AND u.version = (SELECT max(version) FROM access.rule_set))
+"""
+STATE_NOW = "CASE WHEN a.state = 'active' AND a.locked_until > now() THEN 'locked' ELSE a.state END"
 SELECT = f"SELECT {COLUMNS} FROM account.account a LEFT JOIN account.organisation o ON o.id = a.organisation "
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What an account is made of; ``title`` is the name that people read, ``organisation`` a key."""
+    """What an account is made of; ``title`` is the name that people read, ``organisation`` a key.
+
+    Without grants it lets its holder log in and see nothing until the security administrator gives it a role.
+    """
 
     name: str
     title: str
-    grants: tuple[Grant, ...]
+    grants: tuple[Grant, ...] = ()
     organisation: str | None = None
     department: str | None = None
     post: str | None = None
@@ -46,17 +57,13 @@ def create(connection: Connection, new: NewAccount, at: datetime | None = None) 
     """Stores a new account with its roles and returns it; it has no password yet and so lets nobody in.
 
     Raises:
-        AccountError: a wrong or taken name, an unknown role, area or organisation, roles that exclude each other, no role.
+        AccountError: a wrong or taken name, an unknown role, area or organisation, roles that exclude each other.
     """
     if not NAME_PATTERN.fullmatch(new.name):
         zh = f"用户名“{new.name}”应为 2–32 位字母、数字、点、- 或 _，以字母或数字开头"
         en = f"the name {new.name!r} should be 2 to 32 of letters, digits, dot, - and _, a letter or digit first"
         raise AccountError("name", new.name, zh, en)
-    if not 0 < len(new.title.strip()) <= TITLE_LENGTH:
-        zh, en = f"姓名须有 1–{TITLE_LENGTH} 个字", f"a title has 1 to {TITLE_LENGTH} characters"
-        raise AccountError("title", new.title, zh, en)
-    if not new.grants:
-        raise AccountError("role", "", f"账户“{new.name}”没有角色", f"the account {new.name!r} has no role")
+    _check_title(new.title)
     now = at or datetime.now(UTC)
     values = {
         "name": new.name, "title": new.title.strip(), "organisation": organisation_id(connection, new.organisation),
@@ -77,10 +84,62 @@ def create(connection: Connection, new: NewAccount, at: datetime | None = None) 
     return account_by_id(connection, number)
 
 
+def _check_title(title: str) -> None:
+    if not 0 < len(title.strip()) <= TITLE_LENGTH:
+        zh, en = f"姓名须有 1–{TITLE_LENGTH} 个字", f"a title has 1 to {TITLE_LENGTH} characters"
+        raise AccountError("title", title, zh, en)
+
+
+def change(connection: Connection, name: str, title: str, organisation: str | None, department: str | None, post: str | None) -> Account:
+    """Changes who somebody is and where, never what he may: separated duties keep that from the system administrator.
+
+    Raises:
+        AccountError: no such account or organisation, no title, or another organisation would change what the account holds.
+    """
+    account = account_by_name(connection, name)
+    _check_title(title)
+    if organisation != account.organisation and connection.scalar(text(DEPENDS), {"id": account.id}):
+        zh = f"“{account.name}”的角色按机构授权，更换机构会改变其权限；请安全管理员先取消这些角色，更换后再授予"
+        en = f"roles of {account.name!r} depend on the organisation: have the security administrator take them first and give them after"
+        raise AccountError("organisation_rights", account.organisation or "", zh, en)
+    connection.execute(
+        text("""
+            UPDATE account.account SET title = :title, organisation = :organisation, department = :department, post = :post WHERE id = :id
+        """),
+        {"id": account.id, "title": title.strip(), "organisation": organisation_id(connection, organisation),
+         "department": department or None, "post": post or None},
+    )  # fmt: skip
+    return account_by_id(connection, account.id)
+
+
 def accounts(connection: Connection) -> list[Account]:
     """Returns all accounts by name."""
     rows = connection.execute(text(SELECT + "ORDER BY lower(a.name)")).mappings().all()
     return _accounts(connection, rows)
+
+
+def find_accounts(
+    connection: Connection, words: str = "", state: str | None = None, role: str | None = None, limit: int = 200, offset: int = 0
+) -> tuple[int, list[Account]]:
+    """Returns how many accounts fit, and a page of them by name.
+
+    Args:
+        words: part of name, title, department, post or the organisation's title.
+        state: one of ``STATES``; locked for a time counts as locked.
+        role: key of a role held; "" = those that hold none.
+    """
+    where = f"""
+        WHERE (:words = '' OR position(lower(:words) IN lower(
+          concat_ws(chr(31), a.name, a.title, a.department, a.post, o.title_zh, o.title_en))) > 0)
+        AND (CAST(:state AS text) IS NULL OR :state = {STATE_NOW})
+        AND (CAST(:role AS text) IS NULL OR CASE WHEN :role = '' THEN NOT EXISTS (SELECT FROM account.account_role r WHERE r.account = a.id)
+             ELSE EXISTS (SELECT FROM account.account_role r WHERE r.account = a.id AND r.role = :role) END)
+    """
+    values = {"words": words.strip(), "state": state, "role": role, "limit": limit, "offset": offset}
+    count = "SELECT count(*) FROM account.account a LEFT JOIN account.organisation o ON o.id = a.organisation"
+    total = int(connection.scalar(text(count + where), values) or 0)
+    rows = connection.execute(text(SELECT + where + "ORDER BY lower(a.name) LIMIT :limit OFFSET :offset"), values).mappings().all()
+    return total, _accounts(connection, rows)
 
 
 def account_by_name(connection: Connection, name: str) -> Account:

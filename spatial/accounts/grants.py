@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from spatial.accounts.model import NEEDS_ORGANISATION, ROLES, SEPARATED, AccountError, Grant
 from spatial.accounts.organisations import organisation_id
 
-__all__ = ["add_grant", "checked_grant", "kept", "remove_grant", "stored_grants"]
+__all__ = ["add_grant", "area_is_known", "checked_grant", "kept", "remove_grant", "stored_grants"]
 
 AREA_PATTERN = re.compile(r"[0-9A-Za-z]{2,15}")
 
@@ -61,10 +61,19 @@ def checked_grant(connection: Connection, grant: Grant, own_organisation: bool =
 def _check_area(connection: Connection, area: str) -> None:
     """Takes an area that lies in a known city or holds one."""
     known = list(connection.scalars(text("SELECT prefix FROM wanmi.city ORDER BY prefix")))
-    if not AREA_PATTERN.fullmatch(area) or not any(area.startswith(prefix) or prefix.startswith(area) for prefix in known):
+    if not area_is_known(area, known):
         shown = "、".join(known) or "（无）"
         zh = f"区域“{area}”不在任何城市之内；城市代码前缀：{shown}"
         raise AccountError("area", area, zh, f"the area {area!r} lies in no city; prefixes of cities: {shown}")
+
+
+def area_is_known(area: str, prefixes: Iterable[str]) -> bool:
+    """Tells whether an area is a code that lies in one of the cities with these prefixes, or holds one.
+
+    >>> area_is_known("410105", ["4101"]), area_is_known("41", ["4101"]), area_is_known("4102", ["4101"]), area_is_known("4101%", ["4101"])
+    (True, True, False, False)
+    """
+    return AREA_PATTERN.fullmatch(area) is not None and any(area.startswith(prefix) or prefix.startswith(area) for prefix in prefixes)
 
 
 def add_grant(connection: Connection, name: str, grant: Grant) -> None:

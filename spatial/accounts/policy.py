@@ -19,7 +19,7 @@ from grid_coding.errors import BilingualError
 
 __all__ = [
     "CONTEXT_WORDS", "PROFILES", "PasswordRefused", "Profile", "after_failure", "check_password", "classes", "is_stale", "network_address",
-    "one_time_password", "password_expired", "recent", "session_ends",
+    "one_time_password", "password_expired", "password_rules", "recent", "session_ends",
 ]  # fmt: skip
 
 CONTEXT_WORDS = ("wanmi", "万米")
@@ -125,6 +125,26 @@ def check_password(profile: Profile, name: str, password: str) -> None:
         raise PasswordRefused(
             "password_guessed", "口令太常见或太容易猜到，请换一个", "the password is common or easily guessed; choose another"
         )
+
+
+def password_rules(profile: Profile) -> tuple[str, str]:
+    """Returns what a profile asks of a password, in Chinese and English, for whoever has to think of one.
+
+    >>> password_rules(MLPS2)[1]
+    'At least 8 characters, 3 of: capitals, small letters, digits, others; without your user name; hard to guess; none of the last 5.'
+    >>> password_rules(ASVS)[0]
+    '至少 15 个字符；不含用户名；不易猜到。'
+    """
+    zh, en = [f"至少 {profile.shortest} 个字符"], [f"At least {profile.shortest} characters"]
+    if profile.classes > 1:
+        zh[0] += f"，含大写字母、小写字母、数字、其他字符中的 {profile.classes} 类"
+        en[0] += f", {profile.classes} of: capitals, small letters, digits, others"
+    zh += ["不含用户名", "不易猜到"]
+    en += ["without your user name", "hard to guess"]
+    if profile.history:
+        zh.append(f"不同于最近 {profile.history} 次的口令")
+        en.append(f"none of the last {profile.history}")
+    return "；".join(zh) + "。", "; ".join(en) + "."
 
 
 def _guesses_log10(password: str, words: Iterable[str]) -> float:

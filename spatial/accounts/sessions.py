@@ -33,6 +33,7 @@ class Session:
     ends_at: datetime
     address: str | None = None
     agent: str | None = None
+    via: str = "password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +51,29 @@ def open_session(
     address: str | None = None,
     agent: str | None = None,
     at: datetime | None = None,
+    via: str = "password",
 ) -> Opened:
-    """Opens a session; log-in always makes a new token, so that one planted beforehand is worth nothing."""
+    """Opens a session; log-in always makes a new token, so that one planted beforehand is worth nothing.
+
+    ``via`` is ``password``, or ``oidc`` where an outside provider vouched: then the age of the password matters to nobody.
+    """
     now = at or datetime.now(UTC)
     token = new_token()
     idle_ends, ends = session_ends(profile, now, now)
     peer, client = network_address(address), _text(agent)
     values = {
         "hash": digest(token), "account": account.id, "version": account.version, "at": now, "idle": idle_ends, "ends": ends,
-        "address": peer, "agent": client,
+        "address": peer, "agent": client, "via": via,
     }  # fmt: skip
     number = connection.scalar(
         text("""
-            INSERT INTO account.session (token_hash, account, version, opened_at, seen_at, idle_ends_at, ends_at, address, agent)
-            VALUES (:hash, :account, :version, :at, :at, :idle, :ends, CAST(:address AS inet), :agent) RETURNING id
+            INSERT INTO account.session (token_hash, account, version, opened_at, seen_at, idle_ends_at, ends_at, address, agent, via)
+            VALUES (:hash, :account, :version, :at, :at, :idle, :ends, CAST(:address AS inet), :agent, :via) RETURNING id
         """),
         values,
     )
-    must_change = account.must_change or password_expired(profile, account.password_changed_at, now)
-    return Opened(token, Session(int(number or 0), account, must_change, now, now, idle_ends, ends, peer, client))
+    must_change = _must_change(account, via, profile, now)
+    return Opened(token, Session(int(number or 0), account, must_change, now, now, idle_ends, ends, peer, client, via))
 
 
 def find(connection: Connection, token: str, profile: Profile, at: datetime | None = None) -> Session | None:
@@ -83,7 +88,7 @@ def find(connection: Connection, token: str, profile: Profile, at: datetime | No
     row = (
         connection.execute(
             text("""
-                SELECT s.id, s.account, s.opened_at, s.seen_at, s.idle_ends_at, s.ends_at, host(s.address) AS address, s.agent
+                SELECT s.id, s.account, s.opened_at, s.seen_at, s.idle_ends_at, s.ends_at, host(s.address) AS address, s.agent, s.via
                 FROM account.session s JOIN account.account a ON a.id = s.account AND a.version = s.version AND a.state = 'active'
                 WHERE s.token_hash = :hash AND s.revoked_at IS NULL
             """),
@@ -110,7 +115,7 @@ def find(connection: Connection, token: str, profile: Profile, at: datetime | No
             known,
         )
     account = account_by_id(connection, known.pop("account"))
-    must_change = account.must_change or password_expired(profile, account.password_changed_at, now)
+    must_change = _must_change(account, known["via"], profile, now)
     return Session(account=account, must_change=must_change, **known)
 
 
@@ -118,7 +123,7 @@ def sessions_of(connection: Connection, account: Account, at: datetime | None = 
     """Returns the open sessions of an account, the newest first."""
     rows = connection.execute(
         text("""
-            SELECT id, opened_at, seen_at, idle_ends_at, ends_at, host(address) AS address, agent FROM account.session
+            SELECT id, opened_at, seen_at, idle_ends_at, ends_at, host(address) AS address, agent, via FROM account.session
             WHERE account = :account AND version = :version AND revoked_at IS NULL AND idle_ends_at > :at ORDER BY opened_at DESC, id DESC
         """),
         {"account": account.id, "version": account.version, "at": at or datetime.now(UTC)},
@@ -143,6 +148,10 @@ def prune(connection: Connection, at: datetime | None = None) -> int:
     """Deletes sessions that ended more than a day ago; returns how many."""
     values = {"at": (at or datetime.now(UTC)) - KEPT_AFTER_END}
     return connection.execute(text("DELETE FROM account.session WHERE ends_at < :at OR revoked_at < :at"), values).rowcount
+
+
+def _must_change(account: Account, via: str, profile: Profile, now: datetime) -> bool:
+    return via == "password" and (account.must_change or password_expired(profile, account.password_changed_at, now))
 
 
 def _text(agent: str | None) -> str | None:

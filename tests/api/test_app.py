@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine
 from starlette.routing import BaseRoute, Mount
 
 from api.access import Requires
@@ -17,6 +18,7 @@ from api.app import create_app
 from layers.style import THEMES
 from spatial.settings import load_settings
 from tests.support.cluster import Server
+from tests.support.signed import signed_in
 from tests.support.town import Town
 
 
@@ -59,8 +61,9 @@ def test_security_headers_on_every_kind_of_answer(client: TestClient) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_import_map_is_allowed_by_its_hash_alone(client: TestClient) -> None:
-    answer = client.get("/")
+@pytest.mark.parametrize("path", ["/", "/login"])
+def test_the_import_map_is_allowed_by_its_hash_alone(client: TestClient, path: str) -> None:
+    answer = client.get(path)
     inline = re.findall(r"<script(?![^>]*src=)[^>]*>(.*?)</script>", answer.text, re.DOTALL)
     assert len(inline) == 1
     digest = base64.b64encode(hashlib.sha256(inline[0].encode()).digest()).decode()
@@ -80,7 +83,8 @@ def test_health_and_readiness(client: TestClient) -> None:
 
 def test_without_a_database_reads_are_503_and_life_goes_on() -> None:
     app = create_app(load_settings({}, queue_seconds=0.5), "postgresql://nobody@127.0.0.1:9/none")
-    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as lonely:
+    credentials = {"Authorization": f"Bearer wanmi_abcdefgh_{'x' * 43}"}
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False, headers=credentials) as lonely:
         assert lonely.get("/healthz").status_code == 200
         assert lonely.get("/readyz").status_code == 503
         answer = lonely.get("/api/cities")
@@ -90,9 +94,9 @@ def test_without_a_database_reads_are_503_and_life_goes_on() -> None:
         assert lonely.get("/static/index.html").status_code == 200
 
 
-def test_a_slow_query_is_cut_and_said(server: Server, database: str, town: Town) -> None:
-    app = create_app(load_settings({}, query_timeout_seconds=0.001), server.app(database))
-    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as hurried:
+def test_a_slow_query_is_cut_and_said(server: Server, database: str, engine: Engine, town: Town) -> None:
+    app = create_app(load_settings({}, query_timeout_seconds=0.001), server.app(database), owner_dsn=server.owner(database))
+    with signed_in(app, engine) as hurried:
         answer = hurried.get("/ogc/collections/component/items", params={"limit": 10000})
         assert answer.status_code == 503
         assert "超时" in answer.json()["detail"] or "不可用" in answer.json()["detail"]

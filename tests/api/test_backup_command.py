@@ -55,7 +55,10 @@ def test_an_existing_server(server: Server, database: str, engine: Engine, regis
     assert filled.returncode == 2 and "不是空的" in filled.stderr
     done = wanmi(tmp_path, "db", "restore", "night", "--into", empty, **given)
     assert done.returncode == 0, done.stderr
-    assert contents(server.admin(empty)) == contents(server.admin(database))
+    before, after = contents(server.admin(database)), contents(server.admin(empty))
+    for log in ("wanmi.log_era", "audit.entry"):  # the dump and the restore are told of themselves
+        assert before.pop(log) != after.pop(log)
+    assert after == before
     assert (tmp_path / f"rasters_{empty}" / RASTER).read_bytes() == (tmp_path / "rasters" / RASTER).read_bytes()
     assert server.owner_password not in done.stdout + done.stderr + filled.stderr
     shutil.rmtree(tmp_path / "night")

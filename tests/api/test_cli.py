@@ -13,7 +13,9 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.request import urlopen
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from sqlalchemy import Engine, text
@@ -22,6 +24,7 @@ from tests.conftest import ROOT
 from tests.support.cluster import Server
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+ONE_TIME = re.compile(r"  (\w+)\s.*\t([A-Za-z0-9-]{16,})$")
 READY = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
@@ -79,7 +82,11 @@ def test_unknown_settings_cities_sizes_and_databases_are_sentences(wanmi: Run) -
         (wanmi("sample", "make", "--profile", "local"), "local"),
         (wanmi("sample", "remove"), "sample"),
         (wanmi("city", "list", WANMI_DATABASE_URL="postgresql://x@127.0.0.1:9/x"), "127.0.0.1:9"),
-        (wanmi("serve", "--host", "0.0.0.0"), "0.0.0.0"),
+        (wanmi("serve", "--host", "0.0.0.0"), "WANMI_APP_DATABASE_URL"),
+        (wanmi("up", "--host", "::"), "WANMI_APP_DATABASE_URL"),
+        (wanmi("serve", "--host", "0.0.0.0", "--port", "0", WANMI_APP_DATABASE_URL="postgresql://x@127.0.0.1:9/x"), "user first"),
+        (wanmi("serve", "--host", "203.0.113.77", WANMI_APP_DATABASE_URL="postgresql://x@127.0.0.1:9/x"), "203.0.113.77"),
+        (wanmi("up", "--empty", WANMI_ADMIN_PASSWORD="short"), "口令至少"),
     ):
         assert done.returncode == 2, done.stdout
         assert word in done.stderr and "Traceback" not in done.stderr, done.stderr
@@ -108,13 +115,29 @@ def up(state: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=names, cwd=ROOT)
 
 
-def address_of(process: subprocess.Popen[str]) -> str:
+def told_by(process: subprocess.Popen[str]) -> tuple[str, dict[str, str]]:
+    """Returns the address and the one-time passwords that ``up`` prints."""
     assert process.stdout is not None and process.stderr is not None
+    passwords = {}
     for line in process.stdout:
         found = READY.search(line)
         if found:
-            return found[0]
+            return found[0], passwords
+        made = ONE_TIME.match(line)
+        if made:
+            passwords[made[1]] = made[2]
     raise AssertionError(process.stderr.read())
+
+
+def address_of(process: subprocess.Popen[str]) -> str:
+    return told_by(process)[0]
+
+
+def log_in(address: str, name: str, password: str) -> dict[str, Any]:
+    body = json.dumps({"username": name, "password": password}).encode()
+    with urlopen(Request(f"{address}/api/login", body, {"Content-Type": "application/json"})) as answer:
+        me: dict[str, Any] = json.load(answer)
+        return me
 
 
 def database_runs(state: Path) -> bool:
@@ -125,11 +148,14 @@ def database_runs(state: Path) -> bool:
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_up_serves_and_ends_with_its_database(state: Path, ending: signal.Signals) -> None:
     process = up(state, "--empty")
-    address = address_of(process)
+    address, passwords = told_by(process)
     with urlopen(f"{address}/readyz") as answer:
         assert json.load(answer)["status"] == "ready"
-    with urlopen(f"{address}/api/cities") as answer:
-        assert json.load(answer)["cities"] == []
+    assert set(passwords) == {"sysadmin", "secadmin", "auditor"}
+    me = log_in(address, "auditor", passwords["auditor"])
+    assert (me["name"], me["must_change"]) == ("auditor", True)
+    with pytest.raises(HTTPError, match="401"):
+        urlopen(f"{address}/api/cities")
     assert database_runs(state)
     process.send_signal(ending)
     assert process.wait(30) in (0, 128 + ending)
@@ -142,7 +168,9 @@ def test_a_killed_up_is_healed_by_the_next(state: Path) -> None:
     first.kill()
     first.wait(10)
     second = up(state, "--empty")
-    with urlopen(f"{address_of(second)}/readyz") as answer:
+    address, passwords = told_by(second)
+    assert passwords == {}, "shown once"
+    with urlopen(f"{address}/readyz") as answer:
         assert answer.status == 200
     second.send_signal(signal.SIGTERM)
     second.wait(30)

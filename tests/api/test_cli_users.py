@@ -214,3 +214,37 @@ def test_accounts_need_an_upgraded_database(server: Server, tmp_path: Path) -> N
         assert done.returncode == 2 and "wanmi db upgrade" in done.stderr
     finally:
         server.drop("wanmi_not_upgraded")
+
+
+def test_what_is_done_at_the_machine_is_in_the_audit_log(wanmi: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "keeper")
+    assert wanmi("user", "add", "audited", "--role", "planner").returncode == 0
+    key = wanmi("user", "key", "add", "audited", "--title", "t")
+    prefix = re.search(r"wanmi_(\w{8})_", key.stdout)
+    assert prefix is not None
+    for command in (
+        ("role", "add", "audited", "gis"),
+        ("role", "remove", "audited", "gis"),
+        ("password", "audited"),
+        ("disable", "audited"),
+        ("enable", "audited"),
+        ("key", "revoke", prefix[1]),
+        ("organisation", "add", "audit-office", "--title", "办"),
+        ("disable", "nobody-there"),
+    ):
+        wanmi("user", *command)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT action, object FROM audit.entry WHERE actor_name = 'keeper@localhost' ORDER BY id")).all()
+    account = "account/audited"
+    assert [tuple(row) for row in rows] == [
+        ("account.add", account),
+        ("key.add", f"key/{prefix[1]}"),
+        ("role.add", account),
+        ("role.remove", account),
+        ("account.password", account),
+        ("account.disable", account),
+        ("account.enable", account),
+        ("key.revoke", f"key/{prefix[1]}"),
+        ("organisation.add", "organisation/audit-office"),
+    ]
+    assert "one-time" not in str(rows)

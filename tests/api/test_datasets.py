@@ -22,6 +22,7 @@ from spatial.settings import load_settings
 from tests.api.test_hostile import DRIVER_WORDS, VALUES
 from tests.support.cluster import Server
 from tests.support.readings import append_readings
+from tests.support.signed import signed_in
 from tests.support.town import CASES, COMPONENTS, UNPLACED, Town
 
 EXTENT = (114.0, 34.8, 114.02, 34.82)
@@ -171,8 +172,8 @@ def hurried(server: Server, database: str, loaded: Town, engine: Engine) -> Iter
             {"city": loaded.city.id},
         )
         connection.execute(text("ANALYZE layer.address"))
-    app = create_app(load_settings({}, exact_count_limit=1000), server.app(database))
-    with TestClient(app, base_url="http://127.0.0.1:8000") as found:
+    app = create_app(load_settings({}, exact_count_limit=1000), server.app(database), owner_dsn=server.owner(database))
+    with signed_in(app, engine) as found:
         yield found
 
 

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine
 
+from tests.support.serving import Address
+from tests.support.signed import signed_in
 from tests.support.town import CASES, COMPONENTS, UNPLACED, Town
 
 ITEMS = "/ogc/collections/component/items"
@@ -148,30 +151,31 @@ def test_sql_in_a_filter_is_a_value(client: TestClient) -> None:
         assert get(client, ITEMS, city="town", status=hostile)["numberMatched"] == 0
 
 
-def test_the_count_is_an_estimate_only_above_the_limit(server: Any, database: str, town: Town) -> None:
+def test_the_count_is_an_estimate_only_above_the_limit(server: Any, database: str, engine: Engine, town: Town) -> None:
     from api.app import create_app
     from spatial.settings import load_settings
 
-    app = create_app(load_settings({}, exact_count_limit=1000), server.app(database))
-    with TestClient(app, base_url="http://127.0.0.1") as small:
+    app = create_app(load_settings({}, exact_count_limit=1000), server.app(database), owner_dsn=server.owner(database))
+    with signed_in(app, engine) as small:
         assert "numberMatched" in small.get(ITEMS, params={"city": "town"}).json()
         more = small.get("/ogc/collections/component/items", params={"limit": 1}).json()
         assert more.get("numberMatched") == COMPONENTS + 10
 
 
-def test_gdal_reads_every_item(live: str) -> None:
+def test_gdal_reads_every_item(live: Address) -> None:
     """OGR's own OGC API client, its paging and its bounding box against ours."""
     done = subprocess.run(
         ["ogrinfo", "-ro", "-al", "-so", f"OAPIF:{live}/ogc", "component", "-oo", "PAGE_SIZE=200"],
         capture_output=True,
         text=True,
         check=True,
+        env=live.gdal,
     )
     assert f"Feature Count: {COMPONENTS + 10}" in done.stdout
     assert "status: String" in done.stdout
     box = ["-spat", "114.1", "34.7", "114.2", "34.9"]
     far = subprocess.run(
-        ["ogrinfo", "-ro", "-al", "-so", f"OAPIF:{live}/ogc", "component", *box], capture_output=True, text=True, check=True
+        ["ogrinfo", "-ro", "-al", "-so", f"OAPIF:{live}/ogc", "component", *box], capture_output=True, text=True, check=True, env=live.gdal
     )
     assert "Feature Count: 10\n" in far.stdout
 

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
-from spatial import archiver
+from spatial import archiver, restore
 from spatial.dump import dump
 from spatial.manifest import DumpFault, StoredFile, read_manifest, sha256_of, write_manifest
 from spatial.restore import Held, Restored, RestoreFailed, RestoreRefused, restore_beside, restore_given
@@ -73,9 +73,10 @@ def again(server: Server, source: Path, name: str, folder: Path, registry: Regis
 
 def serves_as_before(server: Server, name: str, folder: Path) -> bool:
     """Whether the old city and its raster are there, and nothing beside them."""
-    cities = run(server.app(name), "SELECT key FROM wanmi.city")
+    cities = run(server.owner(name), "SELECT key FROM wanmi.city")
     files = sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix == ".tif")
     folders = [path.name for path in folder.iterdir() if path.name.startswith("rasters")]
+    assert run(server.app(name), "SELECT count(*) FROM seen.migration") == [(1,)]
     return cities == [("old",)] and files == ["old.tif"] and folders == ["rasters"] and databases(server, name) == [name]
 
 
@@ -84,7 +85,11 @@ def test_everything_comes_back(
 ) -> None:
     """Rows, generated columns, rules, indexes, functions, triggers and rights are those of before; LEAKPROOF is set anew."""
     done = again(server, made, target, tmp_path, registry)
-    assert contents(server.admin(target)) == contents(server.admin(database))
+    before, after = contents(server.admin(database)), contents(server.admin(target))
+    assert after.pop("audit.entry") != before.pop("audit.entry"), "the restore is told of"
+    assert before.pop("wanmi.log_era") != after.pop("wanmi.log_era"), "transaction ids begin anew: an era of its own"
+    assert after == before
+    assert run(server.owner(target), "SELECT era, reason FROM wanmi.log_era ORDER BY era") == [(1, "first"), (2, "restore")]
     assert (done.kept, done.kept_rasters, done.upgrades, done.raised) == (None, None, (), ())
     assert done.rows == read_manifest(made).total_rows
     assert done.leakproof
@@ -100,11 +105,10 @@ def test_everything_comes_back(
 def test_the_restored_database_lives_on(server: Server, made: Path, target: str, tmp_path: Path, registry: Registry) -> None:
     """The serving role reads and cannot write, rules refuse, numbers go on, settings of the database are there."""
     again(server, made, target, tmp_path, registry)
-    assert run(server.app(target), "SELECT count(*) FROM layer.component WHERE geom3857 && ST_MakeEnvelope(0, 0, 2e7, 2e7, 3857)") == [
-        (910,)
-    ]
-    with pytest.raises(InsufficientPrivilege):
-        run(server.app(target), "DELETE FROM layer.component")
+    assert run(server.app(target), "SELECT count(*) FROM seen.component") == [(0,)], "nobody acts"
+    for statement in ("SELECT count(*) FROM layer.component", "DELETE FROM layer.component", "DELETE FROM seen.component"):
+        with pytest.raises(InsufficientPrivilege):
+            run(server.app(target), statement)
     insert = (
         "INSERT INTO layer.district (city, area, geom, code, name) SELECT city, area, {}, '990102', '新区' FROM layer.district RETURNING id"
     )
@@ -125,9 +129,9 @@ def test_the_old_database_is_kept_and_named(server: Server, made: Path, old: str
     with pytest.raises(psycopg2.OperationalError):
         session.cursor().execute("SELECT 1")
     assert done.kept is not None and done.kept.startswith(f"{old}_before_") and done.kept_rasters is not None
-    assert run(server.app(done.kept), "SELECT key FROM wanmi.city") == [("old",)]
+    assert run(server.owner(done.kept), "SELECT key FROM wanmi.city") == [("old",)]
     assert (done.kept_rasters / "old.tif").read_bytes() == b"old"
-    assert run(server.app(old), "SELECT key FROM wanmi.city ORDER BY id") == [("town",), ("other",)]
+    assert run(server.owner(old), "SELECT key FROM wanmi.city ORDER BY id") == [("town",), ("other",)]
     assert [path.name for path in (tmp_path / "rasters").rglob("*.tif")] == [Path(RASTER).name]
     run(server.owner(old), f"DROP DATABASE {done.kept}")
 
@@ -306,7 +310,10 @@ def test_an_empty_database_of_another_server_is_filled_by_its_owner(
     server: Server, database: str, made: Path, empty: str, tmp_path: Path, registry: Registry
 ) -> None:
     done = restore_given(server.owner(empty), made, tmp_path / "rasters", registry, silent)
-    assert contents(server.admin(empty)) == contents(server.admin(database))
+    before, after = contents(server.admin(database)), contents(server.admin(empty))
+    assert after.pop("audit.entry") != before.pop("audit.entry"), "the restore is told of"
+    assert before.pop("wanmi.log_era") != after.pop("wanmi.log_era")
+    assert after == before
     assert done.leakproof and done.database == empty and done.kept is None
     assert (tmp_path / "rasters" / RASTER).is_file()
     with pytest.raises(RestoreRefused, match="不是空的"):
@@ -319,6 +326,15 @@ def test_without_the_mark_the_restore_is_whole_and_says_what_is_slower(
     """Where nobody may set LEAKPROOF."""
     run(server.admin(empty), "ALTER FUNCTION geometry_overlaps(geometry, geometry) NOT LEAKPROOF")
     assert not restore_given(server.owner(empty), made, tmp_path / "rasters", registry, silent).leakproof
+
+
+@pytest.mark.parametrize("role", ["APP_ROLE", "ACTOR_ROLE"])
+def test_a_server_prepared_for_an_older_version_is_refused_before_anything_is_made(
+    server: Server, made: Path, empty: str, tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    monkeypatch.setattr(restore, role, "wanmi_absent")
+    with pytest.raises(RestoreRefused, match="角色 wanmi_absent"):
+        restore_given(server.owner(empty), made, tmp_path / "rasters", registry, silent)
 
 
 @pytest.mark.parametrize("section", ["data", "post-data"])

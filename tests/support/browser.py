@@ -16,6 +16,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright
 
+from api.auth.credentials import COOKIE
+from tests.support.serving import Address
+
 # frontend.md §12: these draw WebGL in software; the command line's own --screenshot never does.
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 WEBGL = ["--enable-unsafe-swiftshader"]
@@ -77,8 +80,10 @@ def running_browser(playwright: Playwright, flags: list[str]) -> Iterator[Browse
 
 @contextmanager
 def watched_page(browser: Browser, origin: str, width: int = 1280, height: int = 800) -> Iterator[Watched]:
-    """Opens a page in a fresh profile with everything watched."""
+    """Opens a page in a fresh profile with everything watched; signed in where the address brings a session."""
     context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", locale="zh-CN")
+    if isinstance(origin, Address):
+        context.add_cookies([{"name": COOKIE, "value": origin.token, "url": str(origin), "httpOnly": True, "sameSite": "Lax"}])
     page = context.new_page()
     watched = Watched(page, origin)
     own = (origin, "data:", f"blob:{origin}", "about:")

@@ -30,15 +30,23 @@ READINGS = 96
 DEFINITIONS = """
     SELECT 'column', format('%s.%s %s %s %s', a.attrelid::regclass, a.attname, format_type(atttypid, atttypmod), attgenerated, attidentity)
     FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
-    WHERE nspname IN ('wanmi', 'layer', 'stream') AND attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p')
+    WHERE nspname IN ('wanmi', 'layer', 'stream', 'account', 'access', 'seen') AND attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p')
     UNION ALL SELECT 'constraint', format('%s %s %s %s', conrelid::regclass, conname, convalidated, pg_get_constraintdef(k.oid))
-    FROM pg_constraint k JOIN pg_namespace n ON n.oid = connamespace WHERE nspname IN ('wanmi', 'layer', 'stream')
-    UNION ALL SELECT 'index', indexdef FROM pg_indexes WHERE schemaname IN ('wanmi', 'layer', 'stream')
+    FROM pg_constraint k JOIN pg_namespace n ON n.oid = connamespace
+    WHERE nspname IN ('wanmi', 'layer', 'stream', 'account', 'access', 'seen')
+    UNION ALL SELECT 'index', indexdef FROM pg_indexes WHERE schemaname IN ('wanmi', 'layer', 'stream', 'account', 'access', 'seen')
     UNION ALL SELECT 'function', pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
-    WHERE nspname IN ('wanmi', 'layer', 'stream')
+    WHERE nspname IN ('wanmi', 'layer', 'stream', 'account', 'access', 'seen')
     UNION ALL SELECT 'trigger', pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT tgisinternal
-    UNION ALL SELECT 'right', format('%s %s', c.oid::regclass, relacl) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-    WHERE nspname IN ('wanmi', 'layer', 'stream') AND relkind IN ('r', 'p', 'S')
+    UNION ALL SELECT 'right', format('%s %s', c.oid::regclass,
+      coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)))
+    FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE nspname IN ('wanmi', 'layer', 'stream', 'account', 'access', 'seen') AND relkind IN ('r', 'p', 'S', 'v')
+    UNION ALL SELECT 'policy', format('%s %s %s %s %s', polrelid::regclass, polname, polcmd, pg_get_expr(polqual, polrelid),
+      pg_get_expr(polwithcheck, polrelid)) FROM pg_policy
+    UNION ALL SELECT 'view', format('%s %s %s', c.oid::regclass, relowner::regrole, pg_get_viewdef(c.oid)) FROM pg_class c
+    WHERE relnamespace = to_regnamespace('seen')
+    UNION ALL SELECT 'schema', format('%s %s', nspname, nspacl) FROM pg_namespace WHERE nspname IN ('layer', 'stream', 'seen', 'access')
     ORDER BY 1, 2
 """
 

@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from layers.catalogue import Registry
+from tests.support.serving import Address
 from tests.support.town import BBOX, CASES, COMPONENTS, UNPLACED, Town
 from tiles.grids import TileError, checked_tile, limits
 
@@ -127,10 +128,12 @@ def test_tileset_limits_agree_with_mercantile() -> None:
         checked_tile(3, 8, 0)
 
 
-def test_gdal_reads_a_tile(live: str, tmp_path: Path) -> None:
+def test_gdal_reads_a_tile(live: Address, tmp_path: Path) -> None:
     t = mercantile.tile(114.01, 34.81, 16)
     address = f"MVT:{live}/tiles/component/{t.z}/{t.x}/{t.y}.pbf"
-    done = subprocess.run(["ogrinfo", "-ro", "-al", "-so", address, "-oo", "CLIP=NO"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["ogrinfo", "-ro", "-al", "-so", address, "-oo", "CLIP=NO"], capture_output=True, text=True, check=True, env=live.gdal
+    )
     assert "Layer name: component" in done.stdout
     assert "status: String" in done.stdout
     assert "Feature Count: 0" not in done.stdout

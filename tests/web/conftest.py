@@ -22,14 +22,16 @@ from tests.conftest import ROOT
 from tests.support import taipei
 from tests.support.browser import WEBGL, Watched, running_browser, watched_page
 from tests.support.cluster import Server
-from tests.support.serving import serving
+from tests.support.serving import Address, serving
+from tests.support.signed import token_of
 
 
 @dataclass(frozen=True)
 class Showcase:
-    """Address of the server, rows of the sample city by layer, and whether Taipei is there."""
+    """Address of the server, its database, rows of the sample city by layer, and whether Taipei is there."""
 
-    origin: str
+    origin: Address
+    database: str
     rows: dict[str, int]
     taipei: dict[str, int]
 
@@ -49,8 +51,8 @@ def showcase(server: Server, template: str, registry: Registry, tmp_path_factory
         for source in taipei.SOURCES.values():
             report = import_file(engine, registry, taipei.CITY.key, replace(source, path=folder / source.path))
             real[source.layer] = report.written
-    with serving(create_app(load_settings({}), server.app(name))) as origin:
-        yield Showcase(origin, made.rows, real)
+    with serving(create_app(load_settings({}), server.app(name), owner_dsn=server.owner(name))) as origin:
+        yield Showcase(Address(origin, token_of(engine)), name, made.rows, real)
     engine.dispose()
     server.drop(name)
 
@@ -79,10 +81,12 @@ def screen(browser: Browser, showcase: Showcase) -> Iterator[Watched]:
 
 
 @pytest.fixture(scope="session")
-def empty_house(server: Server, template: str) -> Iterator[str]:
+def empty_house(server: Server, template: str) -> Iterator[Address]:
     """A server without any city."""
     name = f"wanmi_empty_{uuid.uuid4().hex[:8]}"
     server.create(name, template)
-    with serving(create_app(load_settings({}), server.app(name))) as origin:
-        yield origin
+    engine = owner_engine(server.owner(name))
+    with serving(create_app(load_settings({}), server.app(name), owner_dsn=server.owner(name))) as origin:
+        yield Address(origin, token_of(engine))
+    engine.dispose()
     server.drop(name)

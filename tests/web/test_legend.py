@@ -13,21 +13,22 @@ from layers.catalogue import Registry
 from layers.model import Layer
 from layers.style import GROUND
 from tests.support.browser import Watched, share
+from tests.support.serving import Address
 from tests.web.conftest import Showcase
 
 pytestmark = pytest.mark.browser
 
 
-def counts(origin: str, layer: Layer) -> dict[str, int]:
+def counts(origin: Address, layer: Layer) -> dict[str, int]:
     """Returns the objects of the sample city by legend value."""
-    with urlopen(f"{origin}/api/statistics?layer={layer.id}&by={layer.style.by}&city=sample") as answer:
+    with urlopen(origin.request(f"/api/statistics?layer={layer.id}&by={layer.style.by}&city=sample")) as answer:
         return {item["key"]: item["count"] for item in json.load(answer)["items"]}
 
 
-def place_of(origin: str, layer: Layer, value: str) -> tuple[float, float]:
+def place_of(origin: Address, layer: Layer, value: str) -> tuple[float, float]:
     """Returns where one object of a legend value lies."""
     wanted = urlencode({"city": "sample", "limit": 1, layer.style.by or "": value})
-    with urlopen(f"{origin}/ogc/collections/{layer.id}/items?{wanted}") as answer:
+    with urlopen(origin.request(f"/ogc/collections/{layer.id}/items?{wanted}")) as answer:
         lon, lat = json.load(answer)["features"][0]["geometry"]["coordinates"]
     return lon, lat
 

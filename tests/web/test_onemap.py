@@ -88,7 +88,7 @@ def test_counts_agree_between_tree_list_and_server(screen: Watched, showcase: Sh
 
 def test_search_leads_to_a_card_with_decoded_codes(screen: Watched, showcase: Showcase, registry: Registry) -> None:
     component = registry.by_role("component")
-    with urlopen(f"{showcase.origin}/ogc/collections/{component.id}/items?city=sample&limit=1") as answer:
+    with urlopen(showcase.origin.request(f"/ogc/collections/{component.id}/items?city=sample&limit=1")) as answer:
         known = json.load(answer)["features"][0]
     screen.open("#city=sample")
     screen.page.keyboard.press("/")
@@ -117,9 +117,9 @@ def test_search_says_when_nothing_is_found_and_takes_coordinates(screen: Watched
     assert found is not None and "34.797" in found.inner_text()
 
 
-def test_a_click_on_the_map_opens_what_lies_there(screen: Watched, registry: Registry) -> None:
+def test_a_click_on_the_map_opens_what_lies_there(screen: Watched, showcase: Showcase, registry: Registry) -> None:
     park = registry.by_role("park").id
-    with urlopen(f"{screen.origin}/ogc/collections/{park}/items?city=sample&limit=50") as answer:
+    with urlopen(showcase.origin.request(f"/ogc/collections/{park}/items?city=sample&limit=50")) as answer:
         features = json.load(answer)["features"]
     largest = max((f for f in features if f["geometry"]["type"] != "Point"), key=lambda f: shape(f["geometry"]).area)
     inside = shape(largest["geometry"]).representative_point()

@@ -58,5 +58,6 @@ test("the page has exactly one inline script, the import map, and its targets ar
 test("every module of the app is fetched with the page", () => {
   const page = readFileSync(join(WEB, "index.html"), "utf8");
   const preloaded = [...page.matchAll(/rel="modulepreload" href="\/static\/(app\/[^"]+)"/g)].map(([, path]) => join(WEB, path));
-  assert.deepEqual(preloaded.sort(), modules.filter((path) => !path.endsWith("app/main.js")).sort());
+  const account = readdirSync(join(WEB, "app/account")).filter((name) => name !== "login.js").map((name) => join(WEB, "app/account", name));
+  assert.deepEqual(preloaded.sort(), [...modules.filter((path) => !path.endsWith("app/main.js")), ...account].sort());
 });

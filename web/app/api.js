@@ -9,6 +9,9 @@ export const online = signal(true);
 /** When it answered last. */
 export const lastAnswer = signal(Date.now());
 
+/** True once the server knows the session no longer: what stands on the screen can only be read on after a new log-in. */
+export const sessionEnded = signal(false);
+
 const TIMEOUT = 20_000;
 const PROBE_EVERY = 4_000;
 let probing = false;
@@ -65,6 +68,21 @@ function answered() {
   if (!online.value) void probe();
 }
 
+/** Goes with every request that changes something; who is signed in knows it. */
+let csrf = "";
+
+/** Takes over who is signed in: the document of `/api/me`. @param {any} me */
+export function takeMe(me) {
+  csrf = me.csrf ?? "";
+  return me;
+}
+
+/** What a request that does not go by `request` has to bring. */
+export const csrfHeader = () => /** @type {[string, string]} */ (["X-CSRF-Token", csrf]);
+
+/** A token of another session (a new password in another window): asked for anew, once. @param {any} problem */
+const csrfIsOld = (problem) => problem?.type === "urn:wanmi:problem:csrf";
+
 /** @param {Response} response */
 async function problemOf(response) {
   const kind = response.headers.get("content-type") ?? "";
@@ -75,11 +93,11 @@ async function problemOf(response) {
 /**
  * Fetches JSON.
  * @param {string} path
- * @param {{signal?: AbortSignal, body?: unknown}} [options] with a body it is a POST
+ * @param {{signal?: AbortSignal, body?: unknown, method?: string, again?: boolean}} [options] with a body it is a POST
  * @returns {Promise<any>}
  * @throws {ApiError}
  */
-export async function request(path, { signal: given, body } = {}) {
+export async function request(path, { signal: given, body, method = body === undefined ? "GET" : "POST", again = true } = {}) {
   const controller = new AbortController();
   const stop = () => controller.abort();
   let late = false;
@@ -89,21 +107,30 @@ export async function request(path, { signal: given, body } = {}) {
   try {
     const response = await fetch(path, {
       signal: controller.signal,
-      headers: { Accept: "application/geo+json, application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
-      ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+      method,
+      headers: {
+        Accept: "application/geo+json, application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(method === "GET" ? {} : { "X-CSRF-Token": csrf }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (!response.ok) {
       const problem = await problemOf(response);
       if ([502, 503, 504].includes(response.status) && !problem) throw new ApiError("offline", { status: response.status });
       answered();
+      if (again && csrfIsOld(problem)) {
+        await readMe(given);
+        return await request(path, { signal: given, body, method, again: false });
+      }
+      if (response.status === 401 && problem?.type === "urn:wanmi:problem:unauthenticated") sessionEnded.value = true;
       throw new ApiError("http", { status: response.status, problem });
     }
-    const data = await response.json();
+    const data = response.status === 204 ? null : await response.json();
     answered();
     return data;
   } catch (error) {
     if (given?.aborted) throw new ApiError("aborted");
-    if (error instanceof ApiError && error.kind === "http") throw error;
+    if (error instanceof ApiError && (error.kind === "http" || error.kind === "aborted")) throw error;
     doubt();
     throw late ? new ApiError("timeout") : new ApiError("offline");
   } finally {
@@ -120,6 +147,9 @@ export function query(values) {
 }
 
 /** @typedef {[number, number, number, number]} Bbox */
+
+/** Who is signed in. @param {AbortSignal} [signal] */
+export const readMe = async (signal) => takeMe(await request("/api/me", { signal }));
 
 export const readCities = (/** @type {AbortSignal} */ signal) => request("/api/cities", { signal });
 
@@ -159,3 +189,6 @@ export const search = (what, signal) => request(`/api/search${query(what)}`, { s
 
 /** In the metric system of the city. @param {object} geometry @param {string|null} city @param {AbortSignal} signal */
 export const measure = (geometry, city, signal) => request("/api/measure", { signal, body: { geometry, ...(city ? { city } : {}) } });
+
+/** A masked field, for a reason. @param {{layer: string, id: number, field: string, reason: string}} body */
+export const postUnmask = (body) => request("/api/unmask", { body });

@@ -11,10 +11,16 @@ export const lang = signal("zh");
 /** Column of the language in the table. */
 const column = computed(() => (lang.value === "en" ? 1 : 0));
 
-/** A text of the table with `{name}` replaced. @param {keyof typeof TEXTS} key @param {Record<string, string|number>} [values] */
-export function t(key, values = {}) {
-  return TEXTS[key][column.value].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
-}
+/**
+ * What looks texts up in a table, with `{name}` replaced; a page with words of its own makes its own.
+ * @template {Record<string, readonly [string, string]>} T
+ * @param {T} table
+ * @returns {(key: keyof T, values?: Record<string, string|number>) => string}
+ */
+export const wordsOf = (table) => (key, values = {}) => table[key][column.value].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+
+/** A text of the one-map. */
+export const t = wordsOf(TEXTS);
 
 /** A title of the registry in the language of the screen. @param {Partial<Title>|null|undefined} title */
 export const titled = (title) => (title ? title[lang.value] || title.zh || title.en || "" : "");

@@ -70,6 +70,7 @@ const KEYS = {
   t: toggleList,
   m: toggleMeasure,
   i: () => { if (state.city.peek()) state.dialog.value = "city"; },
+  j: () => { state.dialog.value = "jobs"; },
   p: () => { if (state.mapState.peek() !== "nowebgl") state.dialog.value = "sheet"; },
   d: () => { state.theme.value = state.theme.peek() === "dark" ? "light" : "dark"; },
   e: () => { lang.value = lang.peek() === "zh" ? "en" : "zh"; },

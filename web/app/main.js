@@ -1,7 +1,9 @@
 /** Puts the one-map together: state, address, server, map, panels. */
+import { AccountDialogs, linkAccount, SessionEnded } from "./account/menu.js";
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { linkAddress, linkServer, dialog, list, page } from "./state.js";
+import { linkJobs } from "./jobs.js";
 import { listenToKeys } from "./keys.js";
 import { t } from "./i18n.js";
 import { start } from "./map/engine.js";
@@ -12,12 +14,15 @@ import { Card } from "./panels/card.js";
 import { CityPage, linkCityPage } from "./panels/city.js";
 import { Announcement, Banners, MapControls, NoWebGL, ScaleBar, StatusLine, TopBar } from "./panels/frame.js";
 import { Help } from "./panels/help.js";
+import { Jobs } from "./panels/jobs.js";
 import { LayerPanel, linkLegends } from "./panels/layers.js";
 import { linkList, ListPanel } from "./panels/list.js";
+import { UnmaskDialog } from "./panels/masked.js";
 import { MeasurePanel } from "./panels/measure.js";
 import { linkSearch } from "./panels/search.js";
 import { CellTip } from "./panels/tip.js";
 import { Sheet } from "./panels/sheet.js";
+import { Upload } from "./panels/upload.js";
 import { html } from "./ui.js";
 
 function MapView() {
@@ -34,11 +39,14 @@ function App() {
     <div class=${list.value ? "right docked" : "right"}><${Card} /><${ListPanel} /></div>
     <${StatusLine} /><${Announcement} />
     ${dialog.value === "help" ? html`<${Help} />` : null}${dialog.value === "sheet" ? html`<${Sheet} />` : null}
+    ${dialog.value === "jobs" ? html`<${Jobs} />` : null}${dialog.value === "upload" ? html`<${Upload} />` : null}
     ${page.value ? html`<${CityPage} />` : null}
+    <${UnmaskDialog} /><${AccountDialogs} /><${SessionEnded} />
   </div>`;
 }
 
 linkAddress();
+linkAccount();
 linkServer();
 linkSelection();
 linkMeasure();
@@ -47,6 +55,7 @@ linkList();
 linkSearch();
 linkPrint();
 linkCityPage();
+linkJobs();
 listenToKeys();
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();

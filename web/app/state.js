@@ -10,6 +10,7 @@ import { decode, encode, sameButView } from "./url.js";
  * @typedef {import("./format.js").Title} Title
  * @typedef {{value: string|null, zh: string, en: string, colour: string, colour_dark: string, symbol: "point"|"line"|"polygon"}} LegendEntry
  * @typedef {object} LayerInfo
+ * @property {string[]} may actions that are allowed somewhere on the layer: export, edit, propose, unmask
  * @property {string} id
  * @property {string|null} role
  * @property {Title} title
@@ -50,7 +51,7 @@ export const selection = signal(/** @type {import("./url.js").Selection|null} */
 export const list = signal(/** @type {import("./url.js").ListState|null} */ (null));
 export const panelOpen = signal(true);
 export const measureMode = signal(/** @type {"line"|"area"|null} */ (null));
-export const dialog = signal(/** @type {"help"|"sheet"|"city"|"cities"|null} */ (null));
+export const dialog = signal(/** @type {"help"|"sheet"|"jobs"|"upload"|"city"|"cities"|"password"|"sessions"|"apikeys"|"factor"|null} */ (null));
 /** The dialogs that have an address. */
 export const page = computed(() => (dialog.value === "city" || dialog.value === "cities" ? dialog.value : null));
 export const mapState = signal(/** @type {"busy"|"idle"|"nowebgl"} */ ("busy"));

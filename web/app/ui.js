@@ -58,7 +58,7 @@ export async function copy(text) {
 }
 
 /** Intranets often have no https, where the clipboard is closed to scripts: the old way still works. @param {string} text */
-function copyByHand(text) {
+export function copyByHand(text) {
   const field = document.createElement("textarea");
   const before = /** @type {HTMLElement|null} */ (document.activeElement);
   field.value = text;

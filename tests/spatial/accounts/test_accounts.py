@@ -62,7 +62,6 @@ def test_what_was_made_comes_back(ground: Engine) -> None:
         (NewAccount("new\n", "甲", (Grant("gis"),)), "name"),
         (NewAccount("new", " ", (Grant("gis"),)), "title"),
         (NewAccount("new", "甲" * 101, (Grant("gis"),)), "title"),
-        (NewAccount("new", "甲", ()), "role"),
         (NewAccount("new", "甲", (Grant("mayor"),)), "role"),
         (NewAccount("new", "甲", (Grant("gis", "5101"),)), "area"),
         (NewAccount("new", "甲", (Grant("gis", "4101%"),)), "area"),

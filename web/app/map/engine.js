@@ -1,6 +1,6 @@
 /** The map: made once, kept in step with the state. Only this folder knows MapLibre. */
 import { computed, effect, signal, untracked } from "@preact/signals";
-import { readStyle, doubt, online } from "../api.js";
+import { readStyle, doubt, online, sessionEnded } from "../api.js";
 import { lang, t } from "../i18n.js";
 import { resource } from "../resource.js";
 import * as state from "../state.js";
@@ -106,6 +106,7 @@ function watchDrawing(drawn) {
   drawn.on("error", (/** @type {any} */ event) => {
     if (event.error?.name === "AbortError") return;
     state.mapTrouble.value = "tiles";
+    if (event.error?.status === 401) sessionEnded.value = true;
     if (event.error && !event.error.status) doubt();
   });
   drawn.on("webglcontextlost", () => { state.mapTrouble.value = "context"; });

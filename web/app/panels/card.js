@@ -5,6 +5,7 @@ import { lang, t, titled } from "../i18n.js";
 import { cardOpen, closeCard, hitIndex, hits, inSight, retryCard, shownHit, turnPage, zoomTo } from "../map/interaction.js";
 import { focusMap } from "../map/engine.js";
 import { layerById, mapState, openList, place, showAllValues } from "../state.js";
+import { isMasked, Masked } from "./masked.js";
 import { copy, html, Icon, IconButton, Notice, ReadingState } from "../ui.js";
 
 /** @typedef {import("../state.js").Feature} Feature */
@@ -14,9 +15,10 @@ const close = () => { closeCard(); focusMap(); };
 
 /** @param {{hit: Feature, layer: LayerInfo}} properties */
 function Attributes({ hit, layer }) {
-  const rows = layer.fields.filter((field) => !isEmpty(hit.properties[field.key]) && field.key !== layer.name);
+  const rows = layer.fields.filter((field) => (isMasked(hit, field) || !isEmpty(hit.properties[field.key])) && field.key !== layer.name);
   return html`<dl class="attributes">
     ${rows.map((field) => {
+      if (isMasked(hit, field)) return html`<${Masked} hit=${hit} layer=${layer} field=${field} />`;
       const { text, code, colour } = formatValue(hit.properties[field.key], field, layer.domains, lang.value);
       const mono = field.key === layer.code || (/code|number/.test(field.key) && /^[\w-]+$/.test(text));
       return html`<dt title=${field.abbreviation ?? ""}>${titled(field.title)}</dt>

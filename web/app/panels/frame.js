@@ -1,9 +1,11 @@
 /** What stands around the map: top bar, controls on the map, status line, banners. */
+import { AccountMenu } from "../account/menu.js";
 import { lastAnswer, online, probe } from "../api.js";
 import { formatPosition } from "../coordinates.js";
 import { formatLength, formatMoment, formatNumber, metresPerPixel, scaleBar, scaleDenominator } from "../format.js";
 import { lang, t, titled } from "../i18n.js";
 import { home, northUp, refresh, zoomBy } from "../map/engine.js";
+import { unfinished } from "../jobs.js";
 import * as state from "../state.js";
 import { copy, html, Icon, IconButton } from "../ui.js";
 import { toggleList, toggleMeasure } from "../keys.js";
@@ -24,6 +26,14 @@ function CityChoice() {
 const toggleTheme = () => { state.theme.value = state.theme.peek() === "dark" ? "light" : "dark"; };
 const toggleLanguage = () => { lang.value = lang.peek() === "zh" ? "en" : "zh"; };
 
+/** Opens the jobs; says how many are under way. */
+function JobsButton() {
+  const count = unfinished.value.length;
+  const label = count ? t("jobs_open_running", { count }) : t("jobs_open");
+  return html`<button type="button" class="button jobs-open" aria-label=${label} title=${label} aria-keyshortcuts="J" onClick=${() => { state.dialog.value = "jobs"; }}>
+    <${Icon} name="list-checks" /><span>${t("jobs")}</span>${count ? html`<span class="badge">${count}</span>` : null}</button>`;
+}
+
 export function TopBar() {
   const dark = state.theme.value === "dark";
   return html`<header class="top">
@@ -34,10 +44,12 @@ export function TopBar() {
       <${IconButton} icon="table-2" label=${`${t("list")}（T）`} text=${t("list")} shortcut="T" pressed=${state.list.value !== null} onClick=${toggleList} />
       <${IconButton} icon="ruler" label=${`${t("measure")}（M）`} text=${t("measure")} shortcut="M" pressed=${state.measureMode.value !== null} disabled=${state.mapState.value === "nowebgl"} onClick=${toggleMeasure} />
       <${IconButton} icon="camera" label=${`${t("sheet")}（P）`} text=${t("sheet")} shortcut="P" disabled=${state.mapState.value === "nowebgl"} onClick=${() => { state.dialog.value = "sheet"; }} />
+      <${JobsButton} />
       <span class="divider"></span>
       <${IconButton} icon=${dark ? "sun" : "moon"} label=${t(dark ? "theme_light" : "theme_dark")} shortcut="D" onClick=${toggleTheme} />
       <${IconButton} icon="languages" label=${t("language")} text=${lang.value === "zh" ? "EN" : "中"} shortcut="E" onClick=${toggleLanguage} />
       <${IconButton} icon="keyboard" label=${t("help")} shortcut="?" onClick=${() => { state.dialog.value = "help"; }} />
+      <${AccountMenu} />
     </div>
   </header>`;
 }

@@ -6,7 +6,7 @@ import { Dialog, html } from "../ui.js";
 /** @type {[string[], keyof typeof import("../texts.js").TEXTS][]} */
 const KEYS = [
   [["/"], "help_search"], [["G"], "help_map"], [["L"], "help_layers"], [["T"], "help_list"], [["M"], "help_measure"], [["P"], "help_sheet"],
-  [["I"], "help_city"],
+  [["I"], "help_city"], [["J"], "help_jobs"],
   [["[", "]"], "help_pager"], [["C"], "help_copy"], [["H"], "help_home"], [["R"], "help_refresh"], [["D"], "help_theme"], [["E"], "help_lang"],
   [["Alt"], "help_only"], [["Esc"], "help_escape"], [["?"], "help_keys"],
 ];
