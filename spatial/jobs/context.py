@@ -25,7 +25,7 @@ from sqlalchemy.pool import StaticPool
 
 from grid_coding.errors import BilingualError
 from layers.catalogue import Registry
-from spatial.database import CONNECT_SECONDS, connection_url
+from spatial.database import CONNECT_SECONDS, acting_as, connection_url
 from spatial.jobs.actor import acting_engine
 from spatial.jobs.kinds import Kind, Kinds, Outcome, Title
 from spatial.jobs.records import Job, finish, job_by_id
@@ -65,7 +65,7 @@ class JobContext:
     """What a kind's ``run`` works with.
 
     Attributes:
-        engine: every transaction of it sees the actor as the one who acts; ``acting()`` begins one.
+        engine: the owner's; its transactions know for whom they work, but only within ``acting()`` does the right bind them.
         folder: scratch folder of this job, swept when it has ended.
     """
 
@@ -83,8 +83,8 @@ class JobContext:
 
     @contextmanager
     def acting(self) -> Iterator[Connection]:
-        """A transaction in which the database sees the actor."""
-        with self.engine.begin() as connection:
+        """A transaction that the actor's right binds; what the job itself has to note (``written``) goes by ``engine``."""
+        with self.engine.begin() as connection, acting_as(connection, self.job.actor):
             yield connection
 
     def progress(self, stage: str, done: int, total: int) -> None:

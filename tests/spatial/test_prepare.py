@@ -18,6 +18,7 @@ from spatial.cluster import Cluster
 from spatial.prepare import PrepareError, check_text, check_versions, connect, look, prepare, prepare_sql, verify
 from spatial.prepare import Server as Seen
 from tests.support.cluster import Server
+from tests.support.dumps import run
 
 GOOD = Seen(15, "15.6", "3.3.2", "UTF8", "C.UTF-8", True, True)
 
@@ -28,17 +29,6 @@ def name(server: Server) -> Iterator[str]:
     server.create(made)
     yield made
     server.drop(made)
-
-
-def run(dsn: str, statement: str) -> list[tuple[object, ...]]:
-    connection = psycopg2.connect(dsn)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
 
 
 def test_preparing_twice_changes_nothing(server: Server, name: str) -> None:

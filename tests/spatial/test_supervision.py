@@ -72,6 +72,7 @@ def test_a_killed_parent_takes_its_child_along(tmp_path: Path) -> None:
     parent.wait()
     number = int(lines(log)[0][0])
     until(lambda: not alive(number))
+    assert len(lines(log)) == 1, "nobody is left who would start another"
 
 
 def test_a_child_that_never_starts_stops_nobody() -> None:

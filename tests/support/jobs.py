@@ -38,8 +38,8 @@ class Unexpected(Exception):
 def _who(context: JobContext, parameters: Mapping[str, Any]) -> Outcome:
     with context.acting() as connection:
         seen = connection.scalar(text("SELECT current_setting('wanmi.actor')"))
-        again = connection.scalar(text("SELECT current_setting('wanmi.actor')"))
-    return Outcome({"actor": seen, "again": again, "given": dict(parameters)}, "{}", message=Title("好了", "done"))
+        bound = connection.scalar(text("SELECT current_user"))
+    return Outcome({"actor": seen, "bound": bound, "given": dict(parameters)}, "{}", message=Title("好了", "done"))
 
 
 def _hold(context: JobContext, parameters: Mapping[str, Any]) -> Outcome:
@@ -56,10 +56,10 @@ def _hold(context: JobContext, parameters: Mapping[str, Any]) -> Outcome:
 def _statement(context: JobContext, parameters: Mapping[str, Any]) -> Outcome:
     """Writes a row and then stays in one long statement, as an INSERT of a million rows does."""
     if parameters.get("commit"):
-        with context.acting() as connection:
+        with context.engine.begin() as connection:
             connection.execute(text("INSERT INTO wanmi.probe VALUES ('whole')"))
             context.written(connection)
-    with context.acting() as connection:
+    with context.engine.begin() as connection:
         connection.execute(text("INSERT INTO wanmi.probe VALUES ('half')"))
         context.progress("statement", 0, 1)
         connection.execute(text("SELECT pg_sleep(600)"))

@@ -19,7 +19,7 @@ from tests.support.provider import CLIENT, SECRET, IdentityProvider
 from tests.support.serving import serving
 from tests.support.signin import add_present, thin_app
 
-__all__ = ["browser", "go", "idp", "linked", "name_of", "refusals", "refused", "running", "settings_for"]
+__all__ = ["browser", "go", "idp", "linked", "name_of", "refusals", "assert_refused", "running", "settings_for"]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def refusals(engine: Engine) -> list[dict[str, Any]]:
         return [row.detail for row in rows]
 
 
-def refused(browser: TestClient, engine: Engine, address: str, status: int, slug: str, reason: str) -> None:
+def assert_refused(browser: TestClient, engine: Engine, address: str, status: int, slug: str, reason: str) -> None:
     """The callback refuses: a problem for programs, no session, a row in the audit."""
     before = len(refusals(engine))
     answer = browser.get(address)

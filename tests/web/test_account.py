@@ -13,7 +13,7 @@ from data.sample_city import SAMPLE_KEY
 from spatial.accounts.accounts import NewAccount, account_by_name, create, set_password
 from spatial.accounts.keys import find_key
 from spatial.accounts.model import Grant
-from spatial.accounts.sessions import open_session
+from spatial.accounts.sessions import open_session, sessions_of
 from spatial.cities import City, add_city
 from tests.support.browser import Watched, watched_page
 from tests.support.people import MLPS2, PASSWORD
@@ -168,6 +168,8 @@ def test_sessions_are_seen_and_ended(planner: Watched, engine: Engine) -> None:
     page.click("text=结束其他全部会话")
     expect(page.locator(".account-table tbody tr")).to_have_count(1)
     expect(page.locator(".account-table tbody tr")).to_contain_text("当前会话")
+    with engine.connect() as connection:
+        assert len(sessions_of(connection, account_by_name(connection, "planner"))) == 1
 
 
 def test_a_key_is_made_copied_once_and_revoked(planner: Watched, engine: Engine) -> None:

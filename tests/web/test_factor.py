@@ -98,11 +98,11 @@ def screen(browser: Browser, engine: Engine, tmp_path: Path) -> Iterator[Screen]
     app = thin_app(load_settings({}, totp="optional"), engine, tmp_path)
 
     @app.get("/test")
-    async def test_page() -> FileResponse:
+    async def parts_page() -> FileResponse:
         return FileResponse(page, media_type="text/html; charset=utf-8")
 
     @app.get("/test.js")
-    async def test_script() -> Response:
+    async def parts_script() -> Response:
         return Response(SCRIPT, media_type="text/javascript; charset=utf-8")
 
     app.mount("/static", StaticFiles(directory=ROOT / "web"), name="static")
@@ -238,6 +238,7 @@ def test_a_recovery_code_says_how_many_are_left(screen: Screen) -> None:
 def test_a_ticket_that_ended_leads_back(screen: Screen) -> None:
     screen.enrol()
     page = screen.open("code", ticket="x" * 43)
+    expect(page.get_by_label("6 位动态码")).to_be_focused()
     page.keyboard.type(screen.code())
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("已超时")

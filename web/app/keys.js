@@ -1,6 +1,6 @@
 /** Keys of the whole screen; in a field only Escape counts. Focus returns to where it was when something closes. */
 import { formatPosition } from "./coordinates.js";
-import { lang } from "./i18n.js";
+import { toggleLanguage, toggleTheme } from "./look.js";
 import { focusMap, home } from "./map/engine.js";
 import { cardOpen, closeCard, turnPage } from "./map/interaction.js";
 import * as state from "./state.js";
@@ -72,8 +72,8 @@ const KEYS = {
   i: () => { if (state.city.peek()) state.dialog.value = "city"; },
   j: () => { state.dialog.value = "jobs"; },
   p: () => { if (state.mapState.peek() !== "nowebgl") state.dialog.value = "sheet"; },
-  d: () => { state.theme.value = state.theme.peek() === "dark" ? "light" : "dark"; },
-  e: () => { lang.value = lang.peek() === "zh" ? "en" : "zh"; },
+  d: toggleTheme,
+  e: toggleLanguage,
   c: () => { const here = state.pointer.peek(); if (here) void copy(formatPosition(here)); },
   h: home,
   r: () => { state.revision.value += 1; },

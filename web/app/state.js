@@ -2,9 +2,12 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import * as api from "./api.js";
 import { lang, t, titled } from "./i18n.js";
+import { recallLook, showLook, theme } from "./look.js";
 import { alone, toggled, withHidden } from "./legend.js";
 import { resource } from "./resource.js";
 import { decode, encode, sameButView } from "./url.js";
+
+export { theme };
 
 /**
  * @typedef {import("./format.js").Title} Title
@@ -40,7 +43,6 @@ import { decode, encode, sameButView } from "./url.js";
  * @typedef {{id: number, layer: string, geometry: any, properties: Record<string, unknown>}} Feature
  */
 
-export const theme = signal(/** @type {"light"|"dark"} */ ("light"));
 export const cityKey = signal(/** @type {string|null} */ (null));
 export const view = signal(/** @type {import("./url.js").View|null} */ (null));
 export const on = signal(/** @type {string[]|null} */ (null));
@@ -149,9 +151,6 @@ export function usualListLayer() {
 
 /* ---- the address ---------------------------------------------------------------------------------------------- */
 
-const remembered = (/** @type {string} */ key) => { try { return window.localStorage.getItem(`wanmi.${key}`); } catch { return null; } };
-const remember = (/** @type {string} */ key, /** @type {string} */ value) => { try { window.localStorage.setItem(`wanmi.${key}`, value); } catch { /* private window */ } };
-
 /** Called when the address asks for another view: the map goes there. @type {(view: import("./url.js").View) => void} */
 let goTo = () => {};
 export const onViewAsked = (/** @type {typeof goTo} */ then) => { goTo = then; };
@@ -180,9 +179,7 @@ function readAddress() {
 
 /** Starts the two-way link between state and address. */
 export function linkAddress() {
-  const wish = remembered("theme") ?? (window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-  theme.value = wish === "dark" ? "dark" : "light";
-  lang.value = remembered("lang") === "en" ? "en" : "zh";
+  recallLook();
   readAddress();
   let reading = true;
   effect(() => {
@@ -201,15 +198,7 @@ export function linkAddress() {
     readAddress();
     reading = false;
   });
-  effect(() => {
-    document.documentElement.dataset.theme = theme.value;
-    remember("theme", theme.value);
-  });
-  effect(() => {
-    document.documentElement.lang = lang.value === "en" ? "en" : "zh-CN";
-    document.title = [t("brand"), t("screen"), titled(city.value?.title)].filter(Boolean).join(" · ");
-    remember("lang", lang.value);
-  });
+  showLook(() => [t("brand"), t("screen"), titled(city.value?.title)].filter(Boolean).join(" · "));
   effect(() => { document.documentElement.dataset.map = mapState.value; });
   // without any city there is nothing to draw, and nothing to wait for
   effect(() => { if (cities.state.value.data?.cities?.length === 0 && mapState.peek() === "busy") mapState.value = "idle"; });

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, text
 from api.auth import provider as provider_module
 from api.auth.provider import Provider, provider_of
 from spatial.settings import SettingsError, load_settings
+from tests.support.oidc import assert_refused, go, linked, refusals
 from tests.support.oidc import browser as browser
-from tests.support.oidc import go, linked, refusals, refused
 from tests.support.oidc import idp as idp
 from tests.support.oidc import running as running
 from tests.support.provider import CLIENT, SECRET, IdentityProvider
@@ -68,7 +68,7 @@ def test_other_signatures_by_a_key_pair_hold(browser: TestClient, idp: IdentityP
 def test_signatures_that_prove_nothing(browser: TestClient, idp: IdentityProvider, engine: Engine, sign: str, reason: str) -> None:
     linked(idp, engine)
     idp.sign = sign
-    refused(browser, engine, go(browser), 401, "oidc-proof", reason)
+    assert_refused(browser, engine, go(browser), 401, "oidc-proof", reason)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_signatures_that_prove_nothing(browser: TestClient, idp: IdentityProvide
 def test_claims_that_prove_nothing(browser: TestClient, idp: IdentityProvider, engine: Engine, change: dict[str, Any], reason: str) -> None:
     linked(idp, engine)
     idp.change = change
-    refused(browser, engine, go(browser), 401, "oidc-proof", reason)
+    assert_refused(browser, engine, go(browser), 401, "oidc-proof", reason)
 
 
 def test_a_callback_is_used_once_and_by_the_same_browser(browser: TestClient, idp: IdentityProvider, engine: Engine) -> None:
@@ -103,14 +103,14 @@ def test_a_callback_is_used_once_and_by_the_same_browser(browser: TestClient, id
     address = go(browser)
     flow = browser.cookies["wanmi_flow"]
     with TestClient(browser.app, base_url="http://127.0.0.1:8000", follow_redirects=False) as other:
-        refused(other, engine, address, 401, "oidc-proof", "answer: state")
+        assert_refused(other, engine, address, 401, "oidc-proof", "answer: state")
         other.cookies.set("wanmi_flow", "x" * 43)
-        refused(other, engine, address, 401, "oidc-proof", "answer: state")
+        assert_refused(other, engine, address, 401, "oidc-proof", "answer: state")
     assert browser.get(address).status_code == 303
     assert browser.get("/api/me").json()["name"] == name
     browser.cookies.clear()
     browser.cookies.set("wanmi_flow", flow)
-    refused(browser, engine, address, 401, "oidc-proof", "answer: state")
+    assert_refused(browser, engine, address, 401, "oidc-proof", "answer: state")
 
 
 def test_a_state_that_was_not_given_or_is_too_old(browser: TestClient, idp: IdentityProvider, engine: Engine) -> None:
@@ -118,10 +118,10 @@ def test_a_state_that_was_not_given_or_is_too_old(browser: TestClient, idp: Iden
     address = go(browser)
     wrong = re.sub(r"state=[^&]+", "state=" + "a" * 43, address)
     for given in (wrong, re.sub(r"&?state=[^&]+", "", address), re.sub(r"state=[^&]+", "state=%00%F0", address)):
-        refused(browser, engine, given, 401, "oidc-proof", "answer: state")
+        assert_refused(browser, engine, given, 401, "oidc-proof", "answer: state")
     with engine.begin() as connection:
         connection.execute(text("UPDATE account.login_flow SET ends_at = now()"))
-    refused(browser, engine, address, 401, "oidc-proof", "answer: state")
+    assert_refused(browser, engine, address, 401, "oidc-proof", "answer: state")
 
 
 def test_a_code_of_another_client_or_login_is_refused(browser: TestClient, idp: IdentityProvider, engine: Engine) -> None:
@@ -129,23 +129,23 @@ def test_a_code_of_another_client_or_login_is_refused(browser: TestClient, idp: 
     address = go(browser)
     for given in idp.codes.values():
         given["client_id"] = "another"
-    refused(browser, engine, address, 401, "oidc-proof", "code: invalid_grant")
+    assert_refused(browser, engine, address, 401, "oidc-proof", "code: invalid_grant")
     mine, theirs = go(browser), go(browser)
     stolen = re.sub(r"code=[^&]+", re.findall(r"code=[^&]+", mine)[0], theirs)
-    refused(browser, engine, stolen, 401, "oidc-proof", "code: invalid_grant")
+    assert_refused(browser, engine, stolen, 401, "oidc-proof", "code: invalid_grant")
 
 
 def test_answers_for_somebody_else_and_without_a_code(browser: TestClient, idp: IdentityProvider, engine: Engine) -> None:
     linked(idp, engine)
-    refused(browser, engine, re.sub(r"iss=[^&]+", "iss=https://evil.example", go(browser)), 401, "oidc-proof", "answer: iss")
-    refused(browser, engine, re.sub(r"code=[^&]+", "code=", go(browser)), 401, "oidc-proof", "answer: code")
-    refused(browser, engine, re.sub(r"code=[^&]+", "code=" + "x" * 5000, go(browser)), 401, "oidc-proof", "answer: code")
+    assert_refused(browser, engine, re.sub(r"iss=[^&]+", "iss=https://evil.example", go(browser)), 401, "oidc-proof", "answer: iss")
+    assert_refused(browser, engine, re.sub(r"code=[^&]+", "code=", go(browser)), 401, "oidc-proof", "answer: code")
+    assert_refused(browser, engine, re.sub(r"code=[^&]+", "code=" + "x" * 5000, go(browser)), 401, "oidc-proof", "answer: code")
 
 
 @pytest.mark.parametrize(("told", "kept"), [("access_denied", "access_denied"), ("<script>", "error")])
 def test_the_provider_declines(browser: TestClient, idp: IdentityProvider, engine: Engine, told: str, kept: str) -> None:
     idp.refuse = told
-    refused(browser, engine, go(browser), 401, "oidc-declined", f"provider: {kept}")
+    assert_refused(browser, engine, go(browser), 401, "oidc-declined", f"provider: {kept}")
 
 
 @pytest.mark.parametrize("page", ["https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil", "javascript:x", "", "/api/me"])
@@ -178,9 +178,9 @@ def test_a_provider_that_is_ill(
     monkeypatch.setattr(provider_module, "SECONDS", 0.5)
     idp.broken = {where: how}
     slug = "oidc-unavailable" if status == 503 else "oidc-answer"
-    refused(browser, engine, "/api/login/oidc", status, slug, reason)
+    assert_refused(browser, engine, "/api/login/oidc", status, slug, reason)
     hits = len(idp.hits)
-    refused(browser, engine, "/api/login/oidc", status, slug, reason)
+    assert_refused(browser, engine, "/api/login/oidc", status, slug, reason)
     assert len(idp.hits) == hits, "a failure is remembered for a moment"
     assert "elsewhere" not in idp.hits
     page = browser.get("/api/login/oidc", headers=HTML)
@@ -204,7 +204,7 @@ def test_a_token_endpoint_that_is_ill(
     address = go(browser)
     monkeypatch.setattr(provider_module, "SECONDS", 0.5)
     idp.broken = {"token": how}
-    refused(browser, engine, address, status, "oidc-unavailable" if status == 503 else "oidc-answer", reason)
+    assert_refused(browser, engine, address, status, "oidc-unavailable" if status == 503 else "oidc-answer", reason)
 
 
 @pytest.mark.parametrize(
@@ -218,13 +218,13 @@ def test_a_document_that_leads_elsewhere(
     browser: TestClient, idp: IdentityProvider, engine: Engine, metadata: dict[str, Any], reason: str
 ) -> None:
     idp.metadata = metadata
-    refused(browser, engine, "/api/login/oidc", 502, "oidc-answer", reason)
+    assert_refused(browser, engine, "/api/login/oidc", 502, "oidc-answer", reason)
 
 
 def test_a_provider_that_is_down(engine: Engine, tmp_path: Path) -> None:
     nobody = Provider("http://127.0.0.1:1/realm", CLIENT, SECRET, "preferred_username")
     with TestClient(thin_app(load_settings({}), engine, tmp_path, nobody), follow_redirects=False) as browser:
-        refused(browser, engine, "/api/login/oidc", 503, "oidc-unavailable", "ConnectError")
+        assert_refused(browser, engine, "/api/login/oidc", 503, "oidc-unavailable", "ConnectError")
 
 
 def test_new_keys_are_fetched_but_not_all_the_time(idp: IdentityProvider, engine: Engine, tmp_path: Path) -> None:
@@ -236,10 +236,10 @@ def test_new_keys_are_fetched_but_not_all_the_time(idp: IdentityProvider, engine
     ) as browser:
         idp.sign = "unknown_kid"
         for _ in range(3):
-            refused(browser, engine, go(browser), 401, "oidc-proof", "token: invalid_key_id")
+            assert_refused(browser, engine, go(browser), 401, "oidc-proof", "token: invalid_key_id")
         assert idp.hits.count("keys") == 1
         now[0] = 61
-        refused(browser, engine, go(browser), 401, "oidc-proof", "token: invalid_key_id")
+        assert_refused(browser, engine, go(browser), 401, "oidc-proof", "token: invalid_key_id")
         assert idp.hits.count("keys") == 2
         idp.sign, now[0] = "rs256", 700
         assert browser.get(go(browser)).status_code == 303 and browser.get("/api/me").json()["name"] == name

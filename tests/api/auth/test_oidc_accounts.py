@@ -17,8 +17,8 @@ from spatial.accounts.grants import add_grant, remove_grant
 from spatial.accounts.identities import allow, identities, link, unlink
 from spatial.accounts.model import AccountError, Grant
 from spatial.accounts.sealing import Sealer
+from tests.support.oidc import assert_refused, go, linked, name_of
 from tests.support.oidc import browser as browser
-from tests.support.oidc import go, linked, name_of, refused
 from tests.support.oidc import idp as idp
 from tests.support.oidc import running as running
 from tests.support.provider import IdentityProvider
@@ -29,18 +29,18 @@ def test_nobody_is_linked_by_a_name_alone(browser: TestClient, idp: IdentityProv
     """The name is looked at once, under a permit; given to somebody else at the provider, it opens nothing."""
     name = name_of(idp)
     add_present(engine, name)
-    refused(browser, engine, go(browser), 403, "oidc-account", "not_linked")
+    assert_refused(browser, engine, go(browser), 403, "oidc-account", "not_linked")
     with engine.begin() as connection:
         allow(connection, name, idp.issuer)
         connection.execute(text("UPDATE account.identity_permit SET ends_at = now() - interval '1 s'"))
-    refused(browser, engine, go(browser), 403, "oidc-account", "not_linked")
+    assert_refused(browser, engine, go(browser), 403, "oidc-account", "not_linked")
     with engine.begin() as connection:
         allow(connection, name, idp.issuer)
     idp.person["preferred_username"] = name.upper()
     assert browser.get(go(browser)).status_code == 303
     browser.cookies.clear()
     mine, idp.person = idp.person, {"sub": f"thief-{uuid.uuid4()}", "preferred_username": name}
-    refused(browser, engine, go(browser), 403, "oidc-account", "not_linked")
+    assert_refused(browser, engine, go(browser), 403, "oidc-account", "not_linked")
     idp.person = mine
     assert browser.get(go(browser)).status_code == 303
     with engine.begin() as connection:
@@ -50,19 +50,19 @@ def test_nobody_is_linked_by_a_name_alone(browser: TestClient, idp: IdentityProv
         unlink(connection, name)
     assert browser.get("/api/me").status_code == 401, "unlinking ends the sessions"
     browser.cookies.clear()
-    refused(browser, engine, go(browser), 403, "oidc-account", "not_linked")
+    assert_refused(browser, engine, go(browser), 403, "oidc-account", "not_linked")
 
 
 @pytest.mark.parametrize("name", ["", "nobody-here", "\u212aelvin", "a" * 200, 7, None, ["li"]])
 def test_names_that_are_no_account(browser: TestClient, idp: IdentityProvider, engine: Engine, name: Any) -> None:
     idp.change = {"preferred_username": name}
-    refused(browser, engine, go(browser), 403, "oidc-account", "not_linked")
+    assert_refused(browser, engine, go(browser), 403, "oidc-account", "not_linked")
 
 
 @pytest.mark.parametrize("subject", ["", " " * 256, "\u4e07", "a\x00b"])
 def test_subjects_that_are_none(browser: TestClient, idp: IdentityProvider, engine: Engine, subject: str) -> None:
     idp.change = {"sub": subject}
-    refused(browser, engine, go(browser), 403, "oidc-account", "subject")
+    assert_refused(browser, engine, go(browser), 403, "oidc-account", "subject")
 
 
 def test_accounts_that_may_not(browser: TestClient, idp: IdentityProvider, engine: Engine) -> None:
@@ -74,17 +74,17 @@ def test_accounts_that_may_not(browser: TestClient, idp: IdentityProvider, engin
             allow(connection, name, idp.issuer)
         with pytest.raises(AccountError, match="管理员"):
             link(connection, name, idp.issuer, "x")
-    refused(browser, engine, go(browser), 403, "oidc-account", "administrator")
+    assert_refused(browser, engine, go(browser), 403, "oidc-account", "administrator")
     with engine.begin() as connection:
         disable(connection, name)
-    refused(browser, engine, go(browser), 403, "oidc-account", "disabled")
+    assert_refused(browser, engine, go(browser), 403, "oidc-account", "disabled")
 
 
 def test_an_account_left_for_long_is_disabled(browser: TestClient, idp: IdentityProvider, engine: Engine) -> None:
     name = linked(idp, engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE account.account SET enabled_at = now() - interval '91 days' WHERE name = :name"), {"name": name})
-    refused(browser, engine, go(browser), 403, "oidc-account", "stale")
+    assert_refused(browser, engine, go(browser), 403, "oidc-account", "stale")
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT state FROM account.account WHERE name = :name"), {"name": name}) == "disabled"
 

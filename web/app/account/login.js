@@ -1,10 +1,10 @@
 /** The log-in page: name and password, where wanted a code, where needed a new password; then back to where one came from. */
-import { effect, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { asApiError, readMe, takeMe } from "../api.js";
 import { lang } from "../i18n.js";
-import { theme } from "../state.js";
+import { recallLook, showLook, theme, toggleLanguage, toggleTheme } from "../look.js";
 import { html, Icon, IconButton } from "../ui.js";
 import { CodeStep, OidcEntry } from "../login/code.js";
 import { ErrorLine, PasswordField } from "./fields.js";
@@ -27,22 +27,6 @@ function enter(who, password) {
   if (who.must_enrol && !who.must_change) step.value = { name: "enrol" };
   else if (who.must_change) step.value = { name: "change", who, password };
   else go();
-}
-
-const remembered = (/** @type {string} */ key) => { try { return window.localStorage.getItem(`wanmi.${key}`); } catch { return null; } };
-const remember = (/** @type {string} */ key, /** @type {string} */ value) => { try { window.localStorage.setItem(`wanmi.${key}`, value); } catch { /* private window */ } };
-
-/** Theme and language are those of the one-map on this machine. */
-function linkLook() {
-  const wish = remembered("theme") ?? (window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-  theme.value = wish === "dark" ? "dark" : "light";
-  lang.value = remembered("lang") === "en" ? "en" : "zh";
-  effect(() => { document.documentElement.dataset.theme = theme.value; remember("theme", theme.value); });
-  effect(() => {
-    document.documentElement.lang = lang.value === "en" ? "en" : "zh-CN";
-    document.title = `${t("brand")} · ${t("login")}`;
-    remember("lang", lang.value);
-  });
 }
 
 /** @param {{busy: boolean, text: string, busyText: string}} properties */
@@ -99,8 +83,8 @@ function PasswordStep() {
 function Page() {
   const now = step.value;
   const dark = theme.value === "dark";
-  return html`<div class="login"><div class="login-tools"><${IconButton} icon=${dark ? "sun" : "moon"} label=${t(dark ? "theme_light" : "theme_dark")} onClick=${() => { theme.value = dark ? "light" : "dark"; }} />
-      <${IconButton} icon="languages" label=${t("language")} text=${lang.value === "zh" ? "EN" : "中"} onClick=${() => { lang.value = lang.peek() === "zh" ? "en" : "zh"; }} /></div>
+  return html`<div class="login"><div class="login-tools"><${IconButton} icon=${dark ? "sun" : "moon"} label=${t(dark ? "theme_light" : "theme_dark")} onClick=${toggleTheme} />
+      <${IconButton} icon="languages" label=${t("language")} text=${lang.value === "zh" ? "EN" : "中"} onClick=${toggleLanguage} /></div>
     <main class="login-card"><header><img src="/static/icons/wanmi.svg" alt="" width="40" height="40" /><h1>${t("brand")}</h1><p>${t("login_title")}</p></header>
       ${now.name === "password" ? html`<${PasswordStep} />` : null}
       ${now.name === "code" ? html`<${CodeStep} ticket=${now.ticket} onDone=${(/** @type {import("./me.js").Me} */ who) => enter(who, now.password)} onRestart=${() => { step.value = { name: "password" }; }} />` : null}
@@ -109,7 +93,8 @@ function Page() {
     </main></div>`;
 }
 
-linkLook();
+recallLook();
+showLook(() => `${t("brand")} · ${t("login")}`);
 // what the page offers beside name and password is worth no error: both work without
 readLogin().then((found) => { offered.value = found; }, () => {});
 // somebody came here because the password has to be changed first

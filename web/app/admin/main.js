@@ -4,13 +4,13 @@ import { useEffect } from "preact/hooks";
 import { computed } from "@preact/signals";
 import { lang, titled } from "../i18n.js";
 import { resource } from "../resource.js";
-import { announcement, theme } from "../state.js";
+import { recallLook, showLook, theme, toggleLanguage, toggleTheme } from "../look.js";
+import { announcement } from "../state.js";
 import { html, Icon, IconButton, Notice } from "../ui.js";
 import { me } from "../account/me.js";
 import { AccountDialogs, AccountMenu, linkAccount, SessionEnded } from "../account/menu.js";
 import { address, goTo } from "./address.js";
 import { PANELS } from "./panels.js";
-import { linkLook, toggleLanguage, toggleTheme } from "./look.js";
 import { t } from "./texts.js";
 
 const mine = computed(() => PANELS.filter((panel) => me.state.value.data?.counters.includes(panel.counter)));
@@ -80,7 +80,8 @@ function onKey(event) {
   if (action) { event.preventDefault(); action(); }
 }
 
-linkLook();
+recallLook();
+showLook(() => `${t("brand")} · ${t("screen")}`);
 document.addEventListener("keydown", onKey);
 linkAccount();
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));

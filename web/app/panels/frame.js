@@ -4,6 +4,7 @@ import { lastAnswer, online, probe } from "../api.js";
 import { formatPosition } from "../coordinates.js";
 import { formatLength, formatMoment, formatNumber, metresPerPixel, scaleBar, scaleDenominator } from "../format.js";
 import { lang, t, titled } from "../i18n.js";
+import { toggleLanguage, toggleTheme } from "../look.js";
 import { home, northUp, refresh, zoomBy } from "../map/engine.js";
 import { unfinished } from "../jobs.js";
 import * as state from "../state.js";
@@ -23,8 +24,6 @@ function CityChoice() {
     </select></label>`;
 }
 
-const toggleTheme = () => { state.theme.value = state.theme.peek() === "dark" ? "light" : "dark"; };
-const toggleLanguage = () => { lang.value = lang.peek() === "zh" ? "en" : "zh"; };
 
 /** Opens the jobs; says how many are under way. */
 function JobsButton() {

@@ -1,24 +1,28 @@
-/** How the page looks: theme and language. */
-import { effect } from "@preact/signals";
-import { lang } from "../i18n.js";
-import { theme } from "../state.js";
-import { t } from "./texts.js";
+/** Theme and language, common to all pages: remembered on this machine, shown on the document. */
+import { effect, signal } from "@preact/signals";
+import { lang } from "./i18n.js";
+
+export const theme = signal(/** @type {"light"|"dark"} */ ("light"));
 
 const remembered = (/** @type {string} */ key) => { try { return window.localStorage.getItem(`wanmi.${key}`); } catch { return null; } };
 const remember = (/** @type {string} */ key, /** @type {string} */ value) => { try { window.localStorage.setItem(`wanmi.${key}`, value); } catch { /* private window */ } };
 
-/** Theme and language are those of the one-map on this machine. */
-export function linkLook() {
+/** Takes over what was chosen on this machine before; the theme otherwise as the system has it. */
+export function recallLook() {
   const wish = remembered("theme") ?? (window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   theme.value = wish === "dark" ? "dark" : "light";
   lang.value = remembered("lang") === "en" ? "en" : "zh";
+}
+
+/** Keeps document and memory in step with both. @param {() => string} title of the page, in the language of the screen */
+export function showLook(title) {
   effect(() => {
     document.documentElement.dataset.theme = theme.value;
     remember("theme", theme.value);
   });
   effect(() => {
     document.documentElement.lang = lang.value === "en" ? "en" : "zh-CN";
-    document.title = `${t("brand")} · ${t("screen")}`;
+    document.title = title();
     remember("lang", lang.value);
   });
 }
